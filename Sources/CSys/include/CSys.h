@@ -25,3 +25,4 @@
 #include <unistd.h>
 
 static inline int gh_errno(void) { return errno; }
+#include "gh_process.h"

@@ -1,0 +1,62 @@
+# Gatehouse: every command a developer or CI needs. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+SWIFT ?= swift
+# Undeclared imports between rooms are errors in every build.
+CHECKS := --explicit-target-dependency-import-check error
+export SWIFT_BACKTRACE := enable=no
+
+PACKAGES := libssl-dev libnghttp2-dev zlib1g-dev libsqlite3-dev libre2-dev libc-ares-dev pkg-config \
+            ca-certificates curl openssl python3 nginx-light
+PKG_CONFIG_NAMES := openssl libnghttp2 sqlite3 zlib re2 libcares
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: help deps run test demo bench release debug unit e2e tidy format fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## install what a fresh Debian 12 with a Swift toolchain lacks
+	@if pkg-config --exists $(PKG_CONFIG_NAMES) 2>/dev/null && command -v curl openssl python3 nginx >/dev/null; then \
+	  echo "deps: all present"; \
+	else \
+	  $(SUDO) apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $(PACKAGES) >/dev/null; \
+	fi
+
+release: deps ## build .build/release/gatehouse
+	$(SWIFT) build -c release --product gatehouse $(CHECKS)
+
+debug: deps
+	$(SWIFT) build --build-tests $(CHECKS)
+
+run: release ## start the appliance with the quickstart and print what to try
+	@exec Examples/quickstart/run.sh
+
+demo: run ## the same as run
+
+unit: debug ## unit tests of every room
+	$(SWIFT) test --skip-build --parallel
+
+e2e: release ## end-to-end tests: the real binary, Examples/ executed
+	python3 Tests/EndToEnd/run.py
+
+tidy: deps ## the checks of the code itself: format, house rules
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
+	$(SWIFT) test --filter TidyTests
+
+format: ## rewrite sources in the house format
+	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
+
+test: deps ## everything
+	@Tests/run-all.sh
+
+bench: release ## CPU per request beside nginx, HAProxy and Envoy
+	python3 Benchmarks/bench.py
+
+fuzz: deps ## longer fuzz runs of every parser
+	Fuzz/run.sh
+
+clean: ## remove build products
+	rm -rf .build .bench

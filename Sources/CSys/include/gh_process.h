@@ -1,0 +1,29 @@
+// Child processes and file descriptors between them: fork, execve, SCM_RIGHTS, signalfd.
+#pragma once
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+/// Starts `path` with `link` as its descriptor 3, no other inherited descriptors above it but standard ones, all
+/// signals unblocked, umask 077 and no way to gain privileges. Returns the pid, or -1 with errno.
+int gh_spawn(const char *path, char *const argv[], int link);
+/// Sends `length` bytes and `count` descriptors as one packet; 0, or -1 with errno.
+int gh_send_descriptors(int fd, const void *bytes, size_t length, const int *fds, int count);
+/// Receives one packet; descriptors go to `fds` (at most `capacity`), their number to `count`. Bytes, 0 at EOF, or -1.
+long gh_receive_descriptors(int fd, void *bytes, size_t length, int *fds, int capacity, int *count);
+/// Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD for the calling thread (and those it starts) and returns a signalfd.
+int gh_signal_descriptor(int includeChildren);
+/// The next signal of a signalfd, or 0 when none is pending.
+int gh_next_signal(int fd);
+/// A connected pair of SOCK_SEQPACKET sockets with close-on-exec set; 0, or -1.
+int gh_packet_pair(int fds[2]);
+/// A bound and listening TCP socket with SO_REUSEPORT and TCP_NODELAY; -1 with errno. `family` 4 or 6, bytes in network order.
+int gh_bind_tcp(int family, const unsigned char *address, unsigned short port, int backlog);
+
+static inline int gh_wait_status(int pid, int *status, int noHang) { return waitpid(pid, status, noHang ? WNOHANG : 0); }
+static inline int gh_exited_normally(int status) { return WIFEXITED(status); }
+static inline int gh_exit_code(int status) { return WEXITSTATUS(status); }
+static inline int gh_exit_signal(int status) { return WTERMSIG(status); }
