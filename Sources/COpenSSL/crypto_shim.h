@@ -128,3 +128,8 @@ static inline int gh_unix_time(const ASN1_TIME *at, long long *seconds) {
     *seconds = (long long)timegm(&parts);
     return 1;
 }
+
+/// RFC 2253 text, with UTF-8 left as it is.
+static inline int gh_print_name(BIO *bio, const X509_NAME *name) {
+    return X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+}

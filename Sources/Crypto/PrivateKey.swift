@@ -160,6 +160,9 @@ public final class PublicKey: @unchecked Sendable {
         if !isValid { LibraryErrors.clear() }
         return isValid
     }
+
+    /// The key for a call into OpenSSL, which must not keep or change it.
+    func withHandle<R>(_ body: (OpaquePointer) -> R) -> R { body(handle) }
 }
 
 /// What a memory BIO holds.
