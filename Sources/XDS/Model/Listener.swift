@@ -1,0 +1,208 @@
+public import Base
+
+/// A listening address and what to do with its connections.
+///
+/// Source: Envoy `config.listener.v3.Listener`.
+public struct Listener: Hashable, Sendable {
+    public enum TrafficDirection: Hashable, Sendable { case unspecified, inbound, outbound }
+
+    public var name: String
+    public var address: Address
+    public var additionalAddresses: [Address] = []
+    /// False: no socket of its own; connections are handed over by a listener with `usesOriginalDestination`.
+    public var bindsToPort: Bool = true
+    /// Hand an accepted connection to the listener bound to its original destination, if there is one.
+    public var usesOriginalDestination: Bool = false
+    public var isTransparent: Bool = false
+    public var isPortReused: Bool = true
+    public var trafficDirection: TrafficDirection = .unspecified
+    public var listenerFilters: [ListenerFilter] = []
+    public var listenerFiltersTimeout: Duration = .seconds(15)
+    /// True goes on to filter-chain matching when the timeout expires, false closes.
+    public var continuesOnListenerFiltersTimeout: Bool = false
+    public var filterChains: [FilterChain] = []
+    /// Serves connections that match no chain; without it they are closed.
+    public var defaultFilterChain: FilterChain? = nil
+    /// Soft limit of bytes held per connection and direction; nil is the proxy's default.
+    public var connectionBufferBytesMax: UInt32? = nil
+    /// Records of connections that no filter chain took.
+    public var accessLogs: [AccessLog] = []
+
+    public init(
+        name: String,
+        address: Address,
+        additionalAddresses: [Address] = [],
+        bindsToPort: Bool = true,
+        usesOriginalDestination: Bool = false,
+        isTransparent: Bool = false,
+        isPortReused: Bool = true,
+        trafficDirection: TrafficDirection = .unspecified,
+        listenerFilters: [ListenerFilter] = [],
+        listenerFiltersTimeout: Duration = .seconds(15),
+        continuesOnListenerFiltersTimeout: Bool = false,
+        filterChains: [FilterChain] = [],
+        defaultFilterChain: FilterChain? = nil,
+        connectionBufferBytesMax: UInt32? = nil,
+        accessLogs: [AccessLog] = []
+    ) {
+        self.name = name
+        self.address = address
+        self.additionalAddresses = additionalAddresses
+        self.bindsToPort = bindsToPort
+        self.usesOriginalDestination = usesOriginalDestination
+        self.isTransparent = isTransparent
+        self.isPortReused = isPortReused
+        self.trafficDirection = trafficDirection
+        self.listenerFilters = listenerFilters
+        self.listenerFiltersTimeout = listenerFiltersTimeout
+        self.continuesOnListenerFiltersTimeout = continuesOnListenerFiltersTimeout
+        self.filterChains = filterChains
+        self.defaultFilterChain = defaultFilterChain
+        self.connectionBufferBytesMax = connectionBufferBytesMax
+        self.accessLogs = accessLogs
+    }
+}
+
+/// Looks at the first bytes, before a filter chain is chosen.
+public enum ListenerFilter: Hashable, Sendable {
+    case tlsInspector
+    case httpInspector
+    case originalDestination
+    /// PROXY protocol v1 or v2.
+    case proxyProtocol(allowsPlainConnections: Bool)
+}
+
+/// TLS settings and filters of the connections that `match` describes.
+public struct FilterChain: Hashable, Sendable {
+    /// Unique within the listener; empty when the sender gave none.
+    public var name: String = ""
+    public var match: FilterChainMatch = FilterChainMatch()
+    /// Nil means plain text.
+    public var tls: DownstreamTLS? = nil
+    /// Time for the TLS handshake; nil is unlimited.
+    public var handshakeTimeout: Duration? = nil
+    /// Run in order on each new connection, before `terminal`.
+    public var networkFilters: [NetworkFilter] = []
+    public var terminal: TerminalFilter
+
+    public init(
+        name: String = "",
+        match: FilterChainMatch = FilterChainMatch(),
+        tls: DownstreamTLS? = nil,
+        handshakeTimeout: Duration? = nil,
+        networkFilters: [NetworkFilter] = [],
+        terminal: TerminalFilter
+    ) {
+        self.name = name
+        self.match = match
+        self.tls = tls
+        self.handshakeTimeout = handshakeTimeout
+        self.networkFilters = networkFilters
+        self.terminal = terminal
+    }
+}
+
+/// Which connections a filter chain takes. Every empty or nil criterion matches everything.
+///
+/// The most specific chain wins, criterion by criterion in the order of the properties below, without backtracking.
+public struct FilterChainMatch: Hashable, Sendable {
+    public enum SourceType: Hashable, Sendable { case any, sameIPOrLoopback, external }
+
+    public var destinationPort: UInt16? = nil
+    public var destinationPrefixes: [CIDR] = []
+    /// Exact names or `*.suffix`, lower case.
+    public var serverNames: [String] = []
+    /// `tls`, `raw_buffer`, or empty.
+    public var transportProtocol: String = ""
+    public var applicationProtocols: [String] = []
+    public var directSourcePrefixes: [CIDR] = []
+    public var sourceType: SourceType = .any
+    public var sourcePrefixes: [CIDR] = []
+    public var sourcePorts: [UInt16] = []
+
+    public init(
+        destinationPort: UInt16? = nil,
+        destinationPrefixes: [CIDR] = [],
+        serverNames: [String] = [],
+        transportProtocol: String = "",
+        applicationProtocols: [String] = [],
+        directSourcePrefixes: [CIDR] = [],
+        sourceType: SourceType = .any,
+        sourcePrefixes: [CIDR] = [],
+        sourcePorts: [UInt16] = []
+    ) {
+        self.destinationPort = destinationPort
+        self.destinationPrefixes = destinationPrefixes
+        self.serverNames = serverNames
+        self.transportProtocol = transportProtocol
+        self.applicationProtocols = applicationProtocols
+        self.directSourcePrefixes = directSourcePrefixes
+        self.sourceType = sourceType
+        self.sourcePrefixes = sourcePrefixes
+        self.sourcePorts = sourcePorts
+    }
+}
+
+/// A filter that decides about a connection and passes it on.
+public enum NetworkFilter: Hashable, Sendable {
+    case rbac(RBACFilter)
+    /// A connection beyond the bucket is closed.
+    case localRateLimit(TokenBucket)
+}
+
+/// What finally serves a connection.
+public indirect enum TerminalFilter: Hashable, Sendable {
+    case http(HTTPConnectionManager)
+    case tcp(TCPProxy)
+}
+
+/// Copies bytes both ways between a connection and one of the clusters.
+public struct TCPProxy: Hashable, Sendable {
+    public struct WeightedCluster: Hashable, Sendable {
+        public var name: String
+        public var weight: UInt32
+        public var metadataMatch: [String: MetadataValue] = [:]
+
+        public init(
+            name: String,
+            weight: UInt32,
+            metadataMatch: [String: MetadataValue] = [:]
+        ) {
+            self.name = name
+            self.weight = weight
+            self.metadataMatch = metadataMatch
+        }
+    }
+
+    public var statPrefix: String = ""
+    /// One entry for a plain `cluster`.
+    public var clusters: [WeightedCluster]
+    /// Subset keys (`envoy.lb`) that endpoints must carry.
+    public var metadataMatch: [String: MetadataValue] = [:]
+    /// Zero turns it off.
+    public var idleTimeout: Duration = .seconds(3600)
+    public var connectAttemptsMax: UInt32 = 1
+    public var connectionDurationMax: Duration? = nil
+    public var isHashedBySourceIP: Bool = false
+    public var accessLogs: [AccessLog] = []
+
+    public init(
+        statPrefix: String = "",
+        clusters: [WeightedCluster],
+        metadataMatch: [String: MetadataValue] = [:],
+        idleTimeout: Duration = .seconds(3600),
+        connectAttemptsMax: UInt32 = 1,
+        connectionDurationMax: Duration? = nil,
+        isHashedBySourceIP: Bool = false,
+        accessLogs: [AccessLog] = []
+    ) {
+        self.statPrefix = statPrefix
+        self.clusters = clusters
+        self.metadataMatch = metadataMatch
+        self.idleTimeout = idleTimeout
+        self.connectAttemptsMax = connectAttemptsMax
+        self.connectionDurationMax = connectionDurationMax
+        self.isHashedBySourceIP = isHashedBySourceIP
+        self.accessLogs = accessLogs
+    }
+}
