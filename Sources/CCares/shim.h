@@ -1,3 +1,6 @@
 #pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <sys/select.h>
 #include <ares.h>
