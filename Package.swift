@@ -50,7 +50,7 @@ let package = Package(
         room("Telemetry", imports: ["Base"]),
         room("Transport", imports: ["Base", "Crypto", "CSys", "COpenSSL"]),
         room("HTTP", imports: ["Base", "Transport", "CSys", "CNghttp2", "CZlib"]),
-        room("Serving", imports: ["Base", "HTTP", "Transport", "Telemetry", "CSys"]),
+        room("Serving", imports: ["Base", "Crypto", "HTTP", "Transport", "Telemetry", "CSys"]),
 
         // Contract: the only bridge between the two planes.
         room("XDS", imports: ["Base", protobuf], exclude: ["Proto", "generate.sh"]),
