@@ -8,3 +8,4 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include "crypto_shim.h"
+#include "gh_tls.h"

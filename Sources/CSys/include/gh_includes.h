@@ -1,8 +1,6 @@
-// The system headers every doorway header needs.
+// The system headers every doorway header needs. No _GNU_SOURCE here: Swift's own Glibc module is built without it, and two
+// modules that define a struct differently cannot be imported together. What needs it lives in the .c files.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

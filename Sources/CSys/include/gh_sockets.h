@@ -82,14 +82,8 @@ static inline int gh_listen(const struct gh_address *a, const char *path, int re
     return fd;
 }
 
-static inline int gh_accept(int listener, struct gh_address *peer) {
-    struct sockaddr_storage s;
-    socklen_t n = sizeof s;
-    s.ss_family = AF_UNIX;
-    int fd = accept4(listener, (struct sockaddr *)&s, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) gh_address_read(&s, peer);
-    return fd;
-}
+/// A non-blocking accepted descriptor and the peer's address, or -1 with errno.
+int gh_accept(int listener, struct gh_address *peer);
 
 /// A connecting socket, or -1. `*pending` is 1 while the handshake runs; EPOLLOUT then tells its end.
 static inline int gh_connect(const struct gh_address *a, const char *path, const struct gh_address *from, int *pending) {
@@ -131,12 +125,7 @@ static inline int gh_peer_address(int fd, struct gh_address *a) {
 }
 
 /// The process at the other end of a unix socket when it connected; -1 for any other socket.
-static inline int gh_peer_pid(int fd) {
-    struct ucred c;
-    socklen_t n = sizeof c;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &n) || c.pid <= 0) return -1;
-    return c.pid;
-}
+int gh_peer_pid(int fd);
 
 /// The address a transparently redirected connection was meant for (SO_ORIGINAL_DST, IPv4); -1 when there is none.
 static inline int gh_original_destination(int fd, struct gh_address *a) {
@@ -180,7 +169,14 @@ static inline long gh_send2(int fd, const void *p, size_t n, const void *q, size
     return sendmsg(fd, &h, MSG_NOSIGNAL);
 }
 
+static inline void gh_set_nonblocking(int fd) {
+    int flags = fcntl(fd, F_GETFL, 0);
+    if (flags >= 0) (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
 static inline long gh_recv(int fd, void *p, size_t n) { return recv(fd, p, n, 0); }
+
+static inline void gh_close(int fd) { close(fd); }
 
 static inline int gh_shutdown_write(int fd) { return shutdown(fd, SHUT_WR); }
 
