@@ -1,0 +1,15 @@
+internal import Resources
+
+/// JSON Merge Patch.
+///
+/// Source: RFC 7396 §2: objects merge member by member, `null` removes, everything else replaces.
+enum MergePatch {
+    static func apply(_ patch: JSONValue, to target: JSONValue) -> JSONValue {
+        guard case .object(let changes) = patch else { return patch }
+        var result = target.objectValue ?? JSONObject()
+        for (key, value) in changes {
+            result[key] = value.isNull ? nil : apply(value, to: result[key] ?? .null)
+        }
+        return .object(result)
+    }
+}
