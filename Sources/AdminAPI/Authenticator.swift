@@ -83,7 +83,9 @@ final class Authenticator: Sendable {
         {
             return Caller(
                 user: record.user,
-                groups: ["system:serviceaccounts", "system:serviceaccounts:\(record.namespace)", "system:authenticated"],
+                groups: [
+                    "system:serviceaccounts", "system:serviceaccounts:\(record.namespace)", "system:authenticated",
+                ],
                 role: role
             )
         }

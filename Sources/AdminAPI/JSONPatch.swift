@@ -54,7 +54,11 @@ struct JSONPatch: Sendable {
 
     init(_ json: JSONValue) throws(Failure) {
         guard let items = json.arrayValue else {
-            throw Failure(reason: .malformed, index: nil, message: "a JSON patch is a list of operations, not \(json.typeName)")
+            throw Failure(
+                reason: .malformed,
+                index: nil,
+                message: "a JSON patch is a list of operations, not \(json.typeName)"
+            )
         }
         guard items.count <= Self.operationsMax else {
             throw Failure(reason: .malformed, index: nil, message: "more than \(Self.operationsMax) operations")
@@ -143,7 +147,8 @@ struct JSONPatch: Sendable {
 
     /// An index below `count`: digits without a leading zero.
     private static func index(_ token: String, count: Int) throws(Missing) -> Int {
-        let isPlain = !token.isEmpty && token.utf8.allSatisfy { 0x30...0x39 ~= $0 } && (token == "0" || !token.hasPrefix("0"))
+        let isPlain =
+            !token.isEmpty && token.utf8.allSatisfy { 0x30...0x39 ~= $0 } && (token == "0" || !token.hasPrefix("0"))
         guard isPlain, let index = Int(token), index < count else {
             throw Missing(message: "there is no item \"\(token.prefix(80))\" in a list of \(count)")
         }
@@ -176,7 +181,9 @@ struct JSONPatch: Sendable {
         }
     }
 
-    private static func add(_ new: JSONValue, at tokens: ArraySlice<String>, in document: inout JSONValue) throws(Missing) {
+    private static func add(_ new: JSONValue, at tokens: ArraySlice<String>, in document: inout JSONValue)
+        throws(Missing)
+    {
         if tokens.isEmpty {
             document = new
             return

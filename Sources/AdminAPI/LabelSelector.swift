@@ -71,11 +71,16 @@ struct LabelSelector: Sendable, Equatable {
     private static func requirement(_ text: String) throws(SyntaxError) -> Requirement {
         if text.hasPrefix("!"), !text.contains("=") { return .isAbsent(key: try key(text.dropFirst())) }
         if text.hasSuffix(")"), let open = text.firstIndex(of: "(") {
-            let values = text[text.index(after: open)...].dropLast().split(separator: ",", omittingEmptySubsequences: false)
-                .map { trim(String($0)) }
+            let values = text[text.index(after: open)...].dropLast().split(
+                separator: ",",
+                omittingEmptySubsequences: false
+            )
+            .map { trim(String($0)) }
             let head = text[..<open].split(separator: " ").map(String.init)
             guard head.count == 2, head[1] == "in" || head[1] == "notin" else {
-                throw SyntaxError(message: "unable to parse requirement '\(text)': expected KEY in (…) or KEY notin (…)")
+                throw SyntaxError(
+                    message: "unable to parse requirement '\(text)': expected KEY in (…) or KEY notin (…)"
+                )
             }
             let key = try key(head[0][...])
             return head[1] == "in" ? .isIn(key: key, values: values) : .isNotIn(key: key, values: values)
@@ -101,7 +106,9 @@ struct LabelSelector: Sendable, Equatable {
                 default: false
                 }
             }
-        guard isValid else { throw SyntaxError(message: "unable to parse the label selector: '\(key)' is no label key") }
+        guard isValid else {
+            throw SyntaxError(message: "unable to parse the label selector: '\(key)' is no label key")
+        }
         return key
     }
 

@@ -52,9 +52,13 @@ enum Representation: Equatable, Sendable {
     /// Kubernetes clients list several JSON profiles in order of preference at equal quality, so the order of the list decides
     /// between equals. Source: KUBECTL.md §2.
     static func preferred(_ accept: [String]) -> Representation? {
-        let ranges = accept.flatMap { $0.split(separator: ",") }.map { MediaType(parsing: $0) }.filter { $0.quality > 0 }
+        let ranges = accept.flatMap { $0.split(separator: ",") }.map { MediaType(parsing: $0) }.filter {
+            $0.quality > 0
+        }
         if ranges.isEmpty { return accept.isEmpty || accept.allSatisfy(\.isEmpty) ? .json : nil }
-        for range in ranges.enumerated().sorted(by: { ($1.element.quality, $0.offset) < ($0.element.quality, $1.offset) }) {
+        for range in ranges.enumerated().sorted(by: {
+            ($1.element.quality, $0.offset) < ($0.element.quality, $1.offset)
+        }) {
             if let representation = representation(of: range.element) { return representation }
         }
         return nil
@@ -79,7 +83,9 @@ enum Representation: Equatable, Sendable {
 
     /// True when the client asks for RFC 9457 errors by name.
     static func wantsProblemDetails(_ accept: [String]) -> Bool {
-        accept.flatMap { $0.split(separator: ",") }.contains { MediaType(parsing: $0).name == "application/problem+json" }
+        accept.flatMap { $0.split(separator: ",") }.contains {
+            MediaType(parsing: $0).name == "application/problem+json"
+        }
     }
 }
 

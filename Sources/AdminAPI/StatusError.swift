@@ -115,7 +115,11 @@ extension StatusError {
     }
 
     static func internalError() -> StatusError {
-        StatusError(code: 500, reason: "InternalError", message: "an internal error occurred; see the log for this request id")
+        StatusError(
+            code: 500,
+            reason: "InternalError",
+            message: "an internal error occurred; see the log for this request id"
+        )
     }
 
     /// The refusal with the object it is about.

@@ -60,26 +60,31 @@ enum YAMLWriter {
             return plainOrQuoted(text)
         case .object: return "{}"
         case .array: return "[]"
-        default: return value.compactText
+        default: return value.text()
         }
     }
 
     /// `|` with one final newline, or `|-` without; nil when the text has other ends, leading blanks or control bytes.
     private static func literalBlock(_ text: String, indent: Int) -> String? {
-        guard text.contains("\n"), !text.hasPrefix(" "), !text.hasPrefix("\n"), !text.hasSuffix("\n\n") else { return nil }
+        guard text.contains("\n"), !text.hasPrefix(" "), !text.hasPrefix("\n"), !text.hasSuffix("\n\n") else {
+            return nil
+        }
         let isPrintable = text.unicodeScalars.allSatisfy { scalar in
             scalar == "\n" || (scalar.value >= 0x20 && scalar.value < 0x7F) || (0xA0...0xD7FF ~= scalar.value)
         }
         guard isPrintable else { return nil }
         let isTerminated = text.hasSuffix("\n")
-        let lines = (isTerminated ? String(text.dropLast()) : text).split(separator: "\n", omittingEmptySubsequences: false)
+        let lines = (isTerminated ? String(text.dropLast()) : text).split(
+            separator: "\n",
+            omittingEmptySubsequences: false
+        )
         guard lines.allSatisfy({ !$0.hasSuffix(" ") }) else { return nil }
         return (isTerminated ? "|" : "|-") + "\n"
             + lines.map { $0.isEmpty ? "" : spaces(indent) + $0 }.joined(separator: "\n")
     }
 
     private static func plainOrQuoted(_ text: String) -> String {
-        isPlain(text) ? text : JSONValue.string(text).compactText
+        isPlain(text) ? text : JSONValue.string(text).text()
     }
 
     /// Letters first, then letters, digits and a few marks that have no meaning inside a plain scalar; and no word that YAML 1.1 or

@@ -51,7 +51,9 @@ enum DatabaseFile {
                 throw StoreError(.wrongKey, "\(keyName) holds \(bytes.count) bytes instead of 32")
             }
         }
-        guard mayCreate else { throw StoreError(.wrongKey, "\(keyName) is missing, and the database was written with one") }
+        guard mayCreate else {
+            throw StoreError(.wrongKey, "\(keyName) is missing, and the database was written with one")
+        }
         let key = SealingKey.generate()
         try write(key.bytes, to: path)
         return key

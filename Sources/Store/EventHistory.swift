@@ -52,7 +52,10 @@ struct EventHistory {
     /// A stream that starts with `first` and goes on with what is appended from now on.
     mutating func watch(startingWith first: [ObjectEvent]) -> (id: Int, stream: AsyncStream<ObjectEvent>) {
         let limit = first.count + Self.backlogMax
-        let (stream, continuation) = AsyncStream.makeStream(of: ObjectEvent.self, bufferingPolicy: .bufferingOldest(limit))
+        let (stream, continuation) = AsyncStream.makeStream(
+            of: ObjectEvent.self,
+            bufferingPolicy: .bufferingOldest(limit)
+        )
         for event in first { continuation.yield(event) }
         nextWatcher += 1
         watchers[nextWatcher] = continuation

@@ -21,7 +21,7 @@ struct ObjectCoder: Sendable {
     }
 
     func bytes(_ resource: Resource, resourceVersion: UInt64) -> [UInt8] {
-        let text = resource.json().compactBytes
+        let text = resource.json().serialized()
         guard resource.kind == .secret else { return text }
         return key.seal(
             text,
@@ -51,7 +51,7 @@ struct ObjectCoder: Sendable {
             }
         }
         do {
-            var resource = try Resource(stored: text)
+            var resource = try Resource.decode(json: try JSONValue(parsing: text)).resource
             resource.creationSequence = row.creationSequence
             return resource
         } catch {

@@ -37,7 +37,8 @@ extension ResourceStore {
     /// - Parameter time: seconds since 1970.
     public func redeem(secret: String, audience: String, at time: Int64) async throws(StoreError) -> TokenRecord? {
         let hash = Digest.sha256(secret)
-        guard let record = token(hash: hash), record.audience == audience, record.expires.map({ $0 > time }) ?? true else {
+        guard let record = token(hash: hash), record.audience == audience, record.expires.map({ $0 > time }) ?? true
+        else {
             return nil
         }
         guard record.isSingleUse else { return record }

@@ -1,6 +1,7 @@
 internal import Crypto
 internal import Foundation
 internal import GRDB
+internal import Logging
 public import Resources
 internal import Synchronization
 
@@ -21,6 +22,7 @@ public actor ResourceStore {
         var answer: CheckedContinuation<CommitOutcome, any Error>
     }
 
+    private let logger = Logger(label: "store")
     private let queue: DatabaseQueue
     private let coder: ObjectCoder
     private let now: @Sendable () -> Int64
@@ -103,7 +105,10 @@ public actor ResourceStore {
     /// Every accepted revision from now on, with the state that includes it; the newest wins when the consumer is slow, so that
     /// several changes arrive as one state.
     public func changes() -> AsyncStream<StoreChange> {
-        let (stream, continuation) = AsyncStream.makeStream(of: StoreChange.self, bufferingPolicy: .bufferingNewest(1024))
+        let (stream, continuation) = AsyncStream.makeStream(
+            of: StoreChange.self,
+            bufferingPolicy: .bufferingNewest(1024)
+        )
         nextFeed += 1
         let id = nextFeed
         feeds[id] = continuation
@@ -131,7 +136,8 @@ public actor ResourceStore {
         do {
             try queue.close()
         } catch {
-            // Open statements keep the file until the process ends; everything acknowledged is on the disk already.
+            // The file then stays open until the process ends; everything acknowledged is on the disk already.
+            logger.warning("the database does not close: \(error)")
         }
     }
 
@@ -185,7 +191,8 @@ public actor ResourceStore {
             let change = StoreChange(revision: stored.revision, resources: state, keys: state.everything.map(\.key))
             for feed in feeds.values { feed.yield(change) }
         } catch {
-            // The database does not answer at all: the next write tries again and reports it.
+            // The next write tries again and reports it.
+            logger.error("the database does not answer: \(error.detail)")
         }
     }
 

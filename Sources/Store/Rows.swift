@@ -142,7 +142,8 @@ struct RevisionRow: Sendable {
 
     func insert(_ db: Database) throws {
         try db.cachedStatement(
-            sql: "INSERT INTO revision (revision, at, user, via, message, request_id, changes) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            sql:
+                "INSERT INTO revision (revision, at, user, via, message, request_id, changes) VALUES (?, ?, ?, ?, ?, ?, ?)"
         ).execute(arguments: [
             Int64(revision), at, context.user, context.agent, context.message, context.requestID, changes,
         ])
@@ -197,7 +198,8 @@ extension TokenRecord {
                 VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                id, Data(hash), user, namespace, serviceAccount, audience, scope, isSingleUse, created, expires, lastUsed,
+                id, Data(hash), user, namespace, serviceAccount, audience, scope, isSingleUse, created, expires,
+                lastUsed,
             ]
         )
     }

@@ -24,7 +24,9 @@ struct WriteBatch {
     /// Seconds since 1970.
     let now: Int64
 
-    func run(_ requests: [WriteRequest], on resources: ResourceSet, _ counters: Counters, _ db: Database) throws -> Result {
+    func run(_ requests: [WriteRequest], on resources: ResourceSet, _ counters: Counters, _ db: Database) throws
+        -> Result
+    {
         var result = Result(resources: resources, counters: counters, outcomes: [], changes: [])
         try db.execute(sql: "BEGIN IMMEDIATE")
         do {
@@ -117,7 +119,9 @@ struct WriteBatch {
         return events
     }
 
-    private func write(_ events: [ObjectEvent], _ admitted: AdmittedChange, _ context: WriteContext, _ db: Database) throws {
+    private func write(_ events: [ObjectEvent], _ admitted: AdmittedChange, _ context: WriteContext, _ db: Database)
+        throws
+    {
         for event in events {
             let row = coder.row(event.resource, resourceVersion: event.resourceVersion)
             if event.kind == .deleted { try row.delete(db) } else { try row.put(db) }
