@@ -71,7 +71,7 @@ struct JSONPatch: Sendable {
         var result = document
         var copies = 0
         for (index, operation) in operations.enumerated() {
-            do {
+            do throws(Missing) {
                 switch operation {
                 case .add(let pointer, let value):
                     try Self.add(value, at: pointer.tokens[...], in: &result)

@@ -1,5 +1,6 @@
 internal import Crypto
 internal import GRDB
+internal import Synchronization
 
 extension ResourceStore {
     /// Stores a token by the SHA-256 of its secret.

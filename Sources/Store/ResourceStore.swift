@@ -166,10 +166,7 @@ public actor ResourceStore {
         resources = result.resources
         counters = result.counters
         published.withLock { $0 = result.resources }
-        let events = result.outcomes.flatMap { outcome in
-            if case .success(let commit) = outcome { commit.events } else { [] }
-        }
-        history.append(events)
+        for case .success(let commit) in result.outcomes { history.append(commit.events) }
         for change in result.changes {
             for feed in feeds.values { feed.yield(change) }
         }
