@@ -103,17 +103,3 @@ public struct Typed<S: ResourceSpec>: Sendable, Equatable {
         creationSequence = resource.creationSequence
     }
 }
-
-extension Resource {
-    /// Strict decoding of one object: every unknown or mistyped field and every broken rule, all at once.
-    ///
-    /// - Parameter source: the lines of the text that `json` came from; violations then name their line.
-    /// - Throws: `.unknownKind` when apiVersion and kind name nothing that is served, `.invalid` with all violations.
-    ///   Paths start at the object: `metadata.name`, `spec.http[0].route[1].weight`.
-    public static func decode(
-        json: JSONValue,
-        source: SourceMap? = nil
-    ) throws(DecodeFailure) -> DecodedResource {
-        throw DecodeFailure(reason: .syntax, violations: [])
-    }
-}
