@@ -1,0 +1,90 @@
+public import Resources
+
+/// The mesh at one revision, indexed: what translation reads.
+///
+/// Shape: immutable; a change of resources or gateways makes a new one. Building it never fails: what does not resolve is
+/// a problem of its resource, found during translation or listed in `unresolvedDelegates`.
+public struct MeshSnapshot: Sendable {
+    public let revision: UInt64
+    public let settings: MeshSettings
+    public let services: ServiceTable
+    /// VirtualServices with hosts, oldest first.
+    public let routing: [RoutingRules]
+    /// Oldest first.
+    public let gateways: [GatewayServers]
+    public let destinations: DestinationPolicies
+    public let inputs: MeshInputs
+    /// Root VirtualServices whose delegate is missing or not visible, with the sentence to show.
+    public let unresolvedDelegates: [(root: ObjectName, message: String)]
+
+    private let sidecars: [StoredSidecar]
+    private let secrets: [String: SecretSpec]
+
+    struct StoredSidecar: Sendable {
+        var source: ObjectName
+        var spec: SidecarSpec
+    }
+
+    /// - Parameters:
+    ///   - resources: everything stored.
+    ///   - inputs: what is not a resource: connected gateways, permitted files, the trust bundle.
+    public init(building resources: ResourceSet, inputs: MeshInputs = MeshInputs()) {
+        let stored = StoredResources(resources)
+        let settings = MeshSettings(config: stored.meshConfig, domain: inputs.domain)
+        let gateways = stored.gateways
+        revision = resources.revision
+        self.settings = settings
+        self.inputs = inputs
+        self.gateways = gateways
+        services = ServiceTable(
+            ServiceBuilder(stored: stored, settings: settings, inputs: inputs, gateways: gateways).build()
+        )
+        var rules = RoutingRulesBuilder(
+            domain: inputs.domain,
+            defaultExportTo: settings.config.defaultVirtualServiceExportTo
+        )
+        routing = rules.build(stored.virtualServices)
+        unresolvedDelegates = rules.unresolvedDelegates
+        destinations = DestinationPolicies(
+            stored.destinationRules,
+            rootNamespace: settings.rootNamespace,
+            domain: inputs.domain,
+            defaultExportTo: settings.config.defaultDestinationRuleExportTo
+        )
+        sidecars = stored.sidecars
+        secrets = stored.secrets
+    }
+
+    public func secret(_ name: String, namespace: String) -> SecretSpec? { secrets["\(namespace)/\(name)"] }
+
+    /// What a workload's sidecar imports.
+    public func sidecarScope(namespace: String, labels: [String: String]) -> SidecarScope {
+        func choose(in owner: String, selecting: Bool) -> StoredSidecar? {
+            sidecars.first { stored in
+                guard stored.source.namespace == owner else { return false }
+                let selector = stored.spec.workloadSelector?.labels ?? [:]
+                return selecting ? !selector.isEmpty && Labels.contains(labels, all: selector) : selector.isEmpty
+            }
+        }
+        let chosen =
+            choose(in: namespace, selecting: true) ?? choose(in: namespace, selecting: false)
+            ?? choose(in: settings.rootNamespace, selecting: false)
+        guard let chosen else { return .everything }
+        return SidecarScope(chosen.spec, source: chosen.source, workloadNamespace: namespace)
+    }
+
+    /// VirtualServices that sidecars of a workload's namespace follow, oldest first.
+    public func meshRouting(for scope: SidecarScope, namespace: String) -> [RoutingRules] {
+        routing.filter { rules in
+            rules.binds("mesh") && (rules.namespace == namespace || rules.exportTo.isVisible(in: namespace))
+                && rules.hosts.contains { scope.imports($0, namespace: rules.namespace) }
+        }
+    }
+
+    /// VirtualServices bound to a Gateway and visible to the proxies' namespace, oldest first.
+    public func routing(boundTo gateway: String, proxyNamespace: String) -> [RoutingRules] {
+        routing.filter { rules in
+            rules.binds(gateway) && (rules.namespace == proxyNamespace || rules.exportTo.isVisible(in: proxyNamespace))
+        }
+    }
+}

@@ -1,0 +1,65 @@
+internal import SwiftProtobuf
+internal import XDS
+
+// Short names for the generated messages; their full names carry the protobuf package.
+
+typealias AnyMessage = Google_Protobuf_Any
+typealias Core = CoreMessages
+
+/// Namespace for the messages of `envoy.config.core.v3`.
+enum CoreMessages {
+    typealias Address = Envoy_Config_Core_V3_Address
+    typealias ConfigSource = Envoy_Config_Core_V3_ConfigSource
+    typealias DataSource = Envoy_Config_Core_V3_DataSource
+    typealias HeaderValueOption = Envoy_Config_Core_V3_HeaderValueOption
+    typealias Locality = Envoy_Config_Core_V3_Locality
+    typealias Metadata = Envoy_Config_Core_V3_Metadata
+    typealias RuntimeFractionalPercent = Envoy_Config_Core_V3_RuntimeFractionalPercent
+    typealias TransportSocket = Envoy_Config_Core_V3_TransportSocket
+}
+
+typealias ListenerMessage = Envoy_Config_Listener_V3_Listener
+typealias FilterChainMessage = Envoy_Config_Listener_V3_FilterChain
+typealias NetworkFilter = Envoy_Config_Listener_V3_Filter
+typealias ListenerFilterMessage = Envoy_Config_Listener_V3_ListenerFilter
+typealias TLSInspector = Envoy_Extensions_Filters_Listener_TlsInspector_V3_TlsInspector
+
+typealias ConnectionManager = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager
+typealias HTTPFilterMessage = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpFilter
+typealias TCPProxyMessage = Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy
+
+typealias RouteConfigurationMessage = Envoy_Config_Route_V3_RouteConfiguration
+typealias VirtualHostMessage = Envoy_Config_Route_V3_VirtualHost
+typealias RouteMessage = Envoy_Config_Route_V3_Route
+typealias RouteMatchMessage = Envoy_Config_Route_V3_RouteMatch
+typealias RouteActionMessage = Envoy_Config_Route_V3_RouteAction
+typealias RetryPolicyMessage = Envoy_Config_Route_V3_RetryPolicy
+typealias HeaderMatcherMessage = Envoy_Config_Route_V3_HeaderMatcher
+typealias QueryMatcherMessage = Envoy_Config_Route_V3_QueryParameterMatcher
+typealias WeightedClusterMessage = Envoy_Config_Route_V3_WeightedCluster
+
+typealias StringMatcherMessage = Envoy_Type_Matcher_V3_StringMatcher
+typealias RegexMatcherMessage = Envoy_Type_Matcher_V3_RegexMatcher
+typealias FractionalPercentMessage = Envoy_Type_V3_FractionalPercent
+
+typealias FaultMessage = Envoy_Extensions_Filters_Http_Fault_V3_HTTPFault
+typealias CORSMessage = Envoy_Extensions_Filters_Http_Cors_V3_CorsPolicy
+typealias RouterMessage = Envoy_Extensions_Filters_Http_Router_V3_Router
+
+typealias ClusterMessage = Envoy_Config_Cluster_V3_Cluster
+typealias CircuitBreakersMessage = Envoy_Config_Cluster_V3_CircuitBreakers
+typealias OutlierMessage = Envoy_Config_Cluster_V3_OutlierDetection
+typealias UpstreamHTTPOptions = Envoy_Extensions_Upstreams_Http_V3_HttpProtocolOptions
+typealias LoadAssignment = Envoy_Config_Endpoint_V3_ClusterLoadAssignment
+typealias LocalityEndpoints = Envoy_Config_Endpoint_V3_LocalityLbEndpoints
+typealias EndpointMessage = Envoy_Config_Endpoint_V3_LbEndpoint
+
+typealias SecretMessage = Envoy_Extensions_TransportSockets_Tls_V3_Secret
+typealias SDSReference = Envoy_Extensions_TransportSockets_Tls_V3_SdsSecretConfig
+typealias CertificateMessage = Envoy_Extensions_TransportSockets_Tls_V3_TlsCertificate
+typealias ValidationMessage = Envoy_Extensions_TransportSockets_Tls_V3_CertificateValidationContext
+typealias SANMatcher = Envoy_Extensions_TransportSockets_Tls_V3_SubjectAltNameMatcher
+typealias CommonTLS = Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext
+typealias UpstreamTLS = Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsContext
+typealias DownstreamTLS = Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsContext
+typealias TLSParametersMessage = Envoy_Extensions_TransportSockets_Tls_V3_TlsParameters
