@@ -1,4 +1,8 @@
 #pragma once
+// As in CSys: two modules that see different system headers cannot be imported together.
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>

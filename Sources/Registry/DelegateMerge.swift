@@ -51,7 +51,9 @@ enum DelegateMerge {
             fits(root.withoutHeaders, delegate.withoutHeaders), fits(root.queryParams, delegate.queryParams),
             agree(root.port, delegate.port), agree(root.sourceNamespace, delegate.sourceNamespace),
             root.ignoreUriCase == delegate.ignoreUriCase || root.uri == nil || delegate.uri == nil,
-            delegate.sourceLabels.allSatisfy({ root.sourceLabels[$0.key] == nil || root.sourceLabels[$0.key] == $0.value }),
+            delegate.sourceLabels.allSatisfy({
+                root.sourceLabels[$0.key] == nil || root.sourceLabels[$0.key] == $0.value
+            }),
             root.gateways.isEmpty || delegate.gateways.allSatisfy(root.gateways.contains)
         else { return nil }
         var both = delegate

@@ -8,7 +8,7 @@ public struct DestinationPolicy: Sendable {
     public var trafficPolicy: TrafficPolicy?
     public var subsets: [Subset]
     /// The rules it was merged from, oldest first.
-    public var sources: [ObjectName]
+    public var sources: [ResourceKey]
     /// Labels of the callers it is for; nil for every caller.
     public var callerLabels: [String: String]?
     var exportTo: Visibility
@@ -34,7 +34,7 @@ public struct DestinationPolicies: Sendable {
 
     /// - Parameter rules: in winning order, with full host names.
     init(
-        _ rules: [(source: ObjectName, spec: DestinationRuleSpec)],
+        _ rules: [(source: ResourceKey, spec: DestinationRuleSpec)],
         rootNamespace: String,
         domain: String,
         defaultExportTo: [String]

@@ -2,7 +2,7 @@ public import Resources
 
 /// A Gateway resource in winning order.
 public struct GatewayServers: Sendable {
-    public var source: ObjectName
+    public var source: ResourceKey
     public var spec: GatewaySpec
     public var order: CreationOrder
 

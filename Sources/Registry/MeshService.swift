@@ -1,3 +1,5 @@
+public import Resources
+
 /// A name that traffic can be sent to, with its ports and, where the control plane knows them, its endpoints.
 ///
 /// Made from a core/v1 Service, from one host of a ServiceEntry, or by the control plane for its own gateways.
@@ -35,7 +37,7 @@ public struct MeshService: Sendable, Hashable {
     /// The name this one stands for (`ExternalName` Services whose target is itself in the registry).
     public var aliasOf: String?
     /// The object that declared it.
-    public var source: ObjectName
+    public var source: ResourceKey
     public var order: CreationOrder
 
     public func port(numbered number: Int) -> MeshPort? { ports.first { $0.number == number } }

@@ -7,8 +7,8 @@ public struct MeshSettings: Sendable {
     public var rootNamespace: String
     public var config: MeshConfigSpec
 
-    init(config: MeshConfigSpec?, domain: String) {
-        self.config = config ?? MeshConfigSpec()
+    init(config: MeshConfigSpec, domain: String) {
+        self.config = config
         self.domain = domain
         trustDomain = self.config.trustDomain ?? "cluster.local"
         rootNamespace = self.config.rootNamespace ?? "istio-system"

@@ -15,13 +15,13 @@ public struct MeshSnapshot: Sendable {
     public let destinations: DestinationPolicies
     public let inputs: MeshInputs
     /// Root VirtualServices whose delegate is missing or not visible, with the sentence to show.
-    public let unresolvedDelegates: [(root: ObjectName, message: String)]
+    public let unresolvedDelegates: [(root: ResourceKey, message: String)]
 
     private let sidecars: [StoredSidecar]
     private let secrets: [String: SecretSpec]
 
     struct StoredSidecar: Sendable {
-        var source: ObjectName
+        var source: ResourceKey
         var spec: SidecarSpec
     }
 

@@ -50,7 +50,8 @@ public enum PortProtocol: String, Hashable, Sendable {
         if transport?.uppercased() == "UDP" { return .udp }
         if let appProtocol, let known = PortProtocol(parsing: appProtocol) { return known }
         if name.lowercased().hasPrefix("grpc-web") { return .grpcWeb }
-        let prefix = name.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).first.map(String.init) ?? name
+        let prefix =
+            name.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).first.map(String.init) ?? name
         return PortProtocol(parsing: prefix) ?? .http
     }
 }

@@ -2,7 +2,7 @@ public import Resources
 
 /// A VirtualService after its names are full and its delegates are merged in: what translation routes by.
 public struct RoutingRules: Sendable {
-    public var source: ObjectName
+    public var source: ResourceKey
     public var namespace: String
     /// Full host names, in the order written.
     public var hosts: [String]
@@ -14,7 +14,7 @@ public struct RoutingRules: Sendable {
     public var tcp: [TCPRoute]
     public var order: CreationOrder
     /// The delegates that were merged in.
-    public var delegates: [ObjectName]
+    public var delegates: [ResourceKey]
 
     /// True when the rules bind `gateway` (`mesh` or `ns/name`), at the top or in a match.
     public func binds(_ gateway: String) -> Bool { gateways.contains(gateway) }
@@ -24,7 +24,7 @@ public struct RoutingRules: Sendable {
 struct RoutingRulesBuilder {
     /// A VirtualService as stored.
     struct Stored {
-        var source: ObjectName
+        var source: ResourceKey
         var spec: VirtualServiceSpec
         var order: CreationOrder
     }
@@ -32,7 +32,7 @@ struct RoutingRulesBuilder {
     let domain: String
     let defaultExportTo: [String]
     /// Delegate problems found while merging, by root VirtualService.
-    private(set) var unresolvedDelegates: [(root: ObjectName, message: String)] = []
+    private(set) var unresolvedDelegates: [(root: ResourceKey, message: String)] = []
 
     init(domain: String, defaultExportTo: [String]) {
         self.domain = domain
@@ -52,7 +52,7 @@ struct RoutingRulesBuilder {
         let namespace = root.source.namespace
         let gateways = root.spec.gateways.isEmpty ? ["mesh"] : root.spec.gateways
         var merged: [HTTPRoute] = []
-        var used: [ObjectName] = []
+        var used: [ResourceKey] = []
         for rule in root.spec.http {
             let full = expand(rule, namespace: namespace)
             guard let reference = rule.delegate else {

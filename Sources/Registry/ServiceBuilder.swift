@@ -193,7 +193,7 @@ struct ServiceBuilder {
                 subjectAltNames: [],
                 endpoints: endpoints,
                 aliasOf: nil,
-                source: ObjectName(kind: "Service", namespace: first.namespace, name: first.name),
+                source: ResourceKey(.service, namespace: first.namespace, name: first.name),
                 order: CreationOrder(name: first.name, namespace: first.namespace)
             )
         }
@@ -207,7 +207,9 @@ struct ServiceBuilder {
         ]
         for gateway in gateways where gateway.selects(labels) {
             for server in gateway.spec.servers {
-                guard let port = server.port, !ports.contains(where: { $0.number == Int(port.number) }) else { continue }
+                guard let port = server.port, !ports.contains(where: { $0.number == Int(port.number) }) else {
+                    continue
+                }
                 let spoken = port.protocol.flatMap { PortProtocol(parsing: $0) } ?? .tcp
                 ports.append(MeshPort(number: Int(port.number), name: "gateway-\(port.number)", portProtocol: spoken))
             }

@@ -42,7 +42,8 @@ public struct ServiceTable: Sendable {
             services.append(service)
             return
         }
-        let (older, newer) = services[same].order < service.order ? (services[same], service) : (service, services[same])
+        let (older, newer) =
+            services[same].order < service.order ? (services[same], service) : (service, services[same])
         var merged = older
         let known = Set(older.ports.map(\.number))
         merged.ports += newer.ports.filter { !known.contains($0.number) }

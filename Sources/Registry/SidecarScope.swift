@@ -41,7 +41,7 @@ public struct SidecarScope: Sendable {
         }
     }
 
-    public var source: ObjectName?
+    public var source: ResourceKey?
     public var egress: [Egress]
     public var outboundPolicy: SidecarSpec.OutboundTrafficPolicy?
     public var inboundConnectionPool: ConnectionPoolSettings?
@@ -58,7 +58,7 @@ public struct SidecarScope: Sendable {
     private var importsAll: Bool
 
     private init(
-        source: ObjectName?,
+        source: ResourceKey?,
         egress: [Egress],
         outboundPolicy: SidecarSpec.OutboundTrafficPolicy?,
         inboundConnectionPool: ConnectionPoolSettings?,
@@ -71,7 +71,7 @@ public struct SidecarScope: Sendable {
         self.importsAll = importsAll
     }
 
-    init(_ spec: SidecarSpec, source: ObjectName, workloadNamespace: String) {
+    init(_ spec: SidecarSpec, source: ResourceKey, workloadNamespace: String) {
         let listeners = spec.egress.map { listener in
             Egress(
                 port: listener.port,

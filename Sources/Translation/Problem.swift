@@ -1,4 +1,5 @@
 public import Registry
+public import Resources
 
 /// Something translation had to leave out or change, told against the resource that asked for it.
 ///
@@ -18,11 +19,11 @@ public struct Problem: Hashable, Sendable, Comparable {
         case notEffective = "NotEffective"
     }
 
-    public var resource: ObjectName
+    public var resource: ResourceKey
     public var reason: Reason
     public var message: String
 
-    public init(resource: ObjectName, reason: Reason, message: String) {
+    public init(resource: ResourceKey, reason: Reason, message: String) {
         self.resource = resource
         self.reason = reason
         self.message = message
