@@ -108,7 +108,8 @@ public final class PrivateKey: @unchecked Sendable {
         return key
     }
 
-    /// A signature over `message`: DER ECDSA with SHA-256 for EC keys, PKCS #1 v1.5 with SHA-256 for RSA, plain for Ed25519.
+    /// A signature over `message`: DER ECDSA with SHA-256 for EC keys, PKCS #1 v1.5 with SHA-256 for RSA, plain for
+    /// Ed25519.
     public func sign(_ message: [UInt8]) -> [UInt8] {
         let context = EVP_MD_CTX_new()
         defer { EVP_MD_CTX_free(context) }

@@ -50,7 +50,7 @@ public final class HTTPServer: Sendable {
         try await core.replaceTLS(tls, address)
     }
 
-    /// Stops accepting, tells clients to go (`connection: close`, GOAWAY), and returns when all requests are answered or
+    /// Stops accepting, tells clients to go (`connection: close`, GOAWAY), returns when all requests are answered or
     /// `limit` is over; what is left then is cut off. Streams that never end (watches, ADS) are cancelled at once after
     /// the ordinary requests ended.
     public func drain(within limit: Duration) async { await core.drain(within: limit) }
