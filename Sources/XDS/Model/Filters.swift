@@ -15,7 +15,6 @@ public enum FilterOverride: Hashable, Sendable {
     /// Nil turns it off; else the name of an entry of `requirements`.
     case jwtRequirement(String?)
     case localRateLimit(LocalRateLimit)
-    case headerMutation(HeaderMutations)
 }
 
 /// Cross-origin rules (Fetch standard, CORS protocol).

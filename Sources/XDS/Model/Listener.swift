@@ -148,6 +148,8 @@ public enum NetworkFilter: Hashable, Sendable {
     case rbac(RBACFilter)
     /// A connection beyond the bucket is closed.
     case localRateLimit(TokenBucket)
+    /// The cluster of the TCP proxy that follows is named by the TLS server name.
+    case sniCluster
 }
 
 /// What finally serves a connection.
