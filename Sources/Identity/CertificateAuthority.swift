@@ -56,7 +56,8 @@ public struct CertificateAuthority: Sendable {
         return [try root.sign(template, for: request.publicKey), root.certificate]
     }
 
-    /// A fresh key and certificate for the control plane's own ADS listener: its identity, and the names it is reached by.
+    /// A fresh key and certificate for the control plane's own ADS listener: its identity, and the names it is
+    /// reached by.
     public func serverCredential(
         _ names: ServerNames,
         identity: SPIFFEID,

@@ -87,8 +87,8 @@ public struct WorkloadIdentity: Sendable {
         self.trust = trust
     }
 
-    /// When to ask for the next certificate, in Unix seconds: at half of its life, one percent of it earlier or later, so
-    /// that workloads started together do not all ask together.
+    /// When to ask for the next certificate, in Unix seconds: at half of its life, one percent of it earlier or later,
+    /// so that workloads started together do not all ask together.
     public func renewalTime(using generator: inout some RandomNumberGenerator) -> Int64 {
         let life = leaf.notAfter - leaf.notBefore
         let jitter = Double.random(in: -0.01...0.01, using: &generator)
@@ -118,7 +118,8 @@ public struct WorkloadIdentity: Sendable {
         _ = try PrivateFile.replace(paths.chain, with: paths.chain + ".next")
     }
 
-    /// What `directory` holds; nil when it holds nothing, or nothing valid at `unixSeconds`: then a join token is needed.
+    /// What `directory` holds; nil when it holds nothing, or nothing valid at `unixSeconds`: then a join token is
+    /// needed.
     /// - Throws: `.file` when a file is there but cannot be read.
     public static func load(
         from directory: String,

@@ -1,6 +1,7 @@
 /// gRPC's message framing: one byte flags, four bytes length in network order, the message.
 ///
-/// Source: gRPC over HTTP/2, "Length-Prefixed-Message". Compression is not offered, so a compressed message is an error.
+/// Source: gRPC over HTTP/2, "Length-Prefixed-Message". Compression is not offered, so a compressed
+/// message is an error.
 struct Deframer: Sendable {
     let bytesMax: Int
     private var buffer: [UInt8] = []
