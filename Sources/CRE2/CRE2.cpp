@@ -59,3 +59,15 @@ extern "C" char *gh_re2_replace_all(const gh_re2 *re, const char *subject, size_
     *outLength = text.size();
     return out;
 }
+
+extern "C" long gh_re2_replace_into(const gh_re2 *re, const char *subject, size_t length, const char *rewrite,
+                                    size_t rewriteLength, char *out, size_t capacity) {
+    try {
+        std::string text(subject, length);
+        re2::RE2::GlobalReplace(&text, re->expression, re2::StringPiece(rewrite, rewriteLength));
+        if (text.size() <= capacity) memcpy(out, text.data(), text.size());
+        return static_cast<long>(text.size());
+    } catch (const std::bad_alloc &) {
+        return -1;
+    }
+}

@@ -1,4 +1,4 @@
-// A C doorway to RE2: compile, full match, partial replace. Linear time; no exceptions cross it.
+// A C doorway to RE2: compile, match, replace. Linear time; no exceptions cross it.
 #pragma once
 #include <stddef.h>
 #ifdef __cplusplus
@@ -20,6 +20,10 @@ int gh_re2_check_rewrite(const gh_re2 *re, const char *rewrite, size_t length, c
 /// Replaces every non-overlapping match; returns a malloc'd buffer (free it with free) and its length.
 char *gh_re2_replace_all(const gh_re2 *re, const char *subject, size_t length, const char *rewrite,
                          size_t rewriteLength, size_t *outLength);
+/// Replaces every non-overlapping match, writing into `out`. Returns the length of the result; when that is larger
+/// than `capacity`, nothing was written. Negative when memory ran out.
+long gh_re2_replace_into(const gh_re2 *re, const char *subject, size_t length, const char *rewrite,
+                         size_t rewriteLength, char *out, size_t capacity);
 #ifdef __cplusplus
 }
 #endif
