@@ -32,6 +32,12 @@ struct Findings {
         path.steps.removeLast()
     }
 
+    mutating func at(_ index: Int, _ body: (inout Findings) -> Void) {
+        path.steps.append(.index(index))
+        body(&self)
+        path.steps.removeLast()
+    }
+
     mutating func inside<Value>(_ key: String, _ value: Value?, _ body: (Value, inout Findings) -> Void) {
         guard let value else { return }
         inside(key) { body(value, &$0) }
