@@ -144,6 +144,8 @@ public final class Connection: EventSource {
 
     // MARK: Reading
 
+    public var isReadingPaused: Bool { isPaused }
+
     /// Stops `onRead`. At most one receive is kept in memory; the rest stays in the kernel and slows the peer.
     public func pauseReading() { isPaused = true }
 

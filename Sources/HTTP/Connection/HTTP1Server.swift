@@ -1,0 +1,411 @@
+internal import Base
+internal import Transport
+
+/// HTTP/1 on an accepted connection: one exchange at a time, pipelined requests wait in the kernel or in one receive.
+///
+///     head ──▶ (fixed | chunked ─▶ trailers) ──▶ waiting ──response done──▶ head
+///                                     101, CONNECT ──▶ raw         refused ──▶ dead
+final class HTTP1ServerEngine: ServerEngine {
+    enum Input { case head, fixed, chunked, trailers, waiting, raw, dead }
+
+    /// Content of an unfinished request that is read and dropped to keep the connection, at most.
+    private static let drainBytesMax: UInt64 = 64 << 10
+
+    unowned(unsafe) let server: ServerConnection
+    let transport: Connection
+    private let token: BytePointer
+    private let timer: HTTP1ServerTimer
+    var input = Input.head
+    private var left: UInt64 = 0
+    private var decoder = ChunkDecoder()
+    var current: HTTP1ServerStream?
+    /// No request follows the current one.
+    var isLast = false
+    private var hasInputEnded = false
+    /// Body bytes since the last look at the rate.
+    private var bodyBytes: UInt64 = 0
+    private var phaseStart: MonotonicTime
+    private var isHeadPartial = false
+
+    init(_ server: ServerConnection) {
+        self.server = server
+        transport = server.transport
+        token = ByteClass.token
+        phaseStart = transport.loop.now
+        timer = HTTP1ServerTimer()
+        super.init()
+        timer.engine = self
+        timer.arm(within: server.options.headTimeout, on: transport.loop)
+    }
+
+    // MARK: Input
+
+    override func received(_ bytes: BytePointer, _ count: Int) -> Int {
+        var at = 0
+        while at < count && transport.isOpen {
+            switch input {
+            case .head:
+                let used = receiveHead(bytes + at, count &- at)
+                if used <= 0 { return used < 0 ? count : at }
+                at &+= used
+            case .fixed: at &+= receiveFixed(bytes + at, count &- at)
+            case .chunked:
+                guard receiveChunked(bytes, count, &at) else { return count }
+            case .trailers:
+                let used = receiveTrailers(bytes + at, count &- at)
+                if used <= 0 { return used < 0 ? count : at }
+                at &+= used
+            case .raw:
+                if let current {
+                    current.consumer?.onData(current, UnsafeRawBufferPointer(start: bytes + at, count: count &- at))
+                }
+                return count
+            case .waiting:
+                transport.pauseReading()
+                return at
+            case .dead: return count
+            }
+            if transport.isReadingPaused && at < count { return at }
+        }
+        return at
+    }
+
+    /// Bytes used, 0 for incomplete, -1 when the connection is over for requests.
+    private func receiveHead(_ p: BytePointer, _ count: Int) -> Int {
+        if server.requestCount == 0 && p[0] == 0x50 && server.options.allowsHTTP2PriorKnowledge {
+            switch HTTP2Preface.match(p, count) {
+            case .whole:
+                timer.cancel()
+                input = .dead
+                server.startHTTP2()
+                return server.engine?.received(p, count) == count ? count : -1
+            case .part: return 0
+            case .no: break
+            }
+        }
+        // One empty line before a request line is tolerated (RFC 9112 §2.2).
+        if p[0] == 13 { return count < 2 ? 0 : p[1] == 10 ? 2 : reject(400, "a bare CR") }
+        if isLast { return stopReading() }
+        let head = MessageHead(byteCapacity: min(count, 4096) &+ 256)
+        var parser = HTTP1HeadParser(
+            token: token,
+            headBytesMax: server.options.headBytesMax,
+            fieldsMax: server.options.fieldsMax
+        )
+        let used = parser.parseRequest(p, count, into: head)
+        if used == HTTP1HeadParser.incomplete {
+            if !isHeadPartial {
+                isHeadPartial = true
+                phaseStart = transport.loop.now
+                timer.arm(within: server.options.headTimeout, on: transport.loop)
+            }
+            return 0
+        }
+        guard used > 0 else { return reject(parser.status, parser.reason) }
+        begin(head, parser)
+        return used
+    }
+
+    private func stopReading() -> Int {
+        input = .dead
+        return -1
+    }
+
+    private func begin(_ head: MessageHead, _ parser: HTTP1HeadParser) {
+        isHeadPartial = false
+        head.scheme = server.scheme
+        server.requestCount &+= 1
+        server.openStreams = 1
+        let limit = server.options.requestsMax
+        isLast = !parser.isKeepAlive || server.isDraining || (limit > 0 && server.requestCount >= limit)
+        let stream = HTTP1ServerStream(head: head, engine: self)
+        current = stream
+        if parser.isChunked {
+            input = .chunked
+            decoder = ChunkDecoder()
+        } else if let length = head.contentLength, length > 0 {
+            input = .fixed
+            left = length
+        } else {
+            input = .waiting
+            // A CONNECT or an upgrade carries no content; what follows is raw if it is accepted.
+            stream.isRequestComplete = true
+        }
+        if !stream.isRequestComplete { startBody() }
+        server.delegate?.onRequest(stream, endStream: stream.isRequestComplete)
+        if input == .waiting && current === stream { transport.pauseReading() }
+    }
+
+    private func startBody() {
+        bodyBytes = 0
+        phaseStart = transport.loop.now
+        timer.arm(within: .seconds(10), on: transport.loop)
+    }
+
+    private func receiveFixed(_ p: BytePointer, _ count: Int) -> Int {
+        let used = Int(min(left, UInt64(count)))
+        left &-= UInt64(used)
+        deliver(p, used)
+        if left == 0 { completeRequest() }
+        return used
+    }
+
+    private func deliver(_ p: BytePointer, _ count: Int) {
+        bodyBytes &+= UInt64(count)
+        guard let current, !current.isClosed else { return }
+        current.consumer?.onData(current, UnsafeRawBufferPointer(start: p, count: count))
+    }
+
+    /// False when the connection is over for requests.
+    private func receiveChunked(_ bytes: BytePointer, _ count: Int, _ at: inout Int) -> Bool {
+        while at < count && input == .chunked {
+            switch decoder.step(bytes, count, at: &at) {
+            case .needsMore: return true
+            case .data(let offset, let run):
+                deliver(bytes + offset, run)
+                if transport.isReadingPaused { return true }
+            case .trailers: input = .trailers
+            case .malformed(let reason):
+                _ = reject(400, reason)
+                return false
+            }
+        }
+        return true
+    }
+
+    private func receiveTrailers(_ p: BytePointer, _ count: Int) -> Int {
+        if count >= 2 && p[0] == 13 && p[1] == 10 {
+            completeRequest()
+            return 2
+        }
+        let trailers = MessageHead()
+        var parser = HTTP1HeadParser(
+            token: token,
+            headBytesMax: server.options.headBytesMax,
+            fieldsMax: server.options.fieldsMax
+        )
+        let used = parser.parseTrailers(p, count, into: trailers)
+        guard used >= 0 else { return reject(parser.status, parser.reason) }
+        if used == 0 { return 0 }
+        if let current, !current.isClosed { current.consumer?.onTrailers(current, trailers) }
+        completeRequest()
+        return used
+    }
+
+    private func completeRequest() {
+        guard let stream = current else {
+            // The response was complete long ago; the rest of this request was only drained.
+            nextRequest()
+            return
+        }
+        input = .waiting
+        stream.isRequestComplete = true
+        stream.consumer?.onEnd(stream)
+        guard current === stream else { return }
+        if stream.isResponseComplete { endExchange() } else if input == .waiting { transport.pauseReading() }
+    }
+
+    override func inputEnded() {
+        hasInputEnded = true
+        switch input {
+        case .head, .dead: transport.finish()
+        case .waiting: break
+        case .raw:
+            guard let current else {
+                transport.finish()
+                return
+            }
+            current.isRequestComplete = true
+            current.consumer?.onEnd(current)
+            if current.isResponseComplete { transport.finish() }
+        case .fixed, .chunked, .trailers:
+            failCurrent(.malformed("the request ended early"))
+            transport.finish()
+        }
+    }
+
+    override func writable() {
+        guard let current, !current.isClosed else { return }
+        current.consumer?.onWritable(current)
+    }
+
+    // MARK: Ends
+
+    /// Called when the response was handed over completely.
+    func responseCompleted() {
+        guard let stream = current else { return }
+        if input == .raw {
+            transport.shutdownWrite()
+            if stream.isRequestComplete { transport.finish() }
+            return
+        }
+        if stream.isRequestComplete {
+            endExchange()
+            return
+        }
+        // Answered early. Dropping a small rest keeps the connection; anything else is cut off after the answer arrived.
+        forget(stream)
+        if canDrain && !isLast {
+            transport.resumeReading()
+        } else {
+            input = .dead
+            transport.finish(lingering: true)
+        }
+    }
+
+    private func forget(_ stream: HTTP1ServerStream) {
+        stream.isClosed = true
+        stream.consumer = nil
+        current = nil
+        server.openStreams = 0
+    }
+
+    private func endExchange() {
+        guard let stream = current else { return }
+        forget(stream)
+        nextRequest()
+    }
+
+    private func nextRequest() {
+        if isLast || server.isDraining {
+            input = .dead
+            transport.finish()
+            return
+        }
+        input = .head
+        phaseStart = transport.loop.now
+        timer.arm(within: server.options.idleTimeout, on: transport.loop)
+        transport.resumeReading()
+    }
+
+    /// The rest of the request is small enough to be read and dropped if the response is complete first.
+    var canDrain: Bool { input == .fixed && left <= HTTP1ServerEngine.drainBytesMax }
+
+    func enterRaw() {
+        input = .raw
+        timer.cancel()
+        if let current { current.isRequestComplete = false }
+        transport.resumeReading()
+    }
+
+    /// Answers in the codec's own name and closes. Returns -1.
+    private func reject(_ status: UInt16, _ reason: StaticString) -> Int {
+        input = .dead
+        let canAnswer = current.map { !$0.isResponseStarted } ?? true
+        failCurrent(.malformed(reason))
+        server.delegate?.onRejected(server, status: canAnswer ? status : 0, reason: reason)
+        guard canAnswer else {
+            transport.close()
+            return -1
+        }
+        writeRefusal(status, reason)
+        transport.finish(lingering: true)
+        return -1
+    }
+
+    private func writeRefusal(_ status: UInt16, _ reason: StaticString) {
+        let head = MessageHead(byteCapacity: 256)
+        head.status = status
+        head.append(.contentType, "text/plain")
+        var digits = ByteWriter(transport.reserve(1024))
+        head.writeResponse(&digits, framing: .none, closes: true, keepsAlive10: false)
+        // The blank line moves behind the length.
+        digits.count &-= 2
+        digits.put("content-length: ")
+        digits.put(status: UInt16(truncatingIfNeeded: reason.utf8CodeUnitCount &+ 1))
+        digits.put("\r\n\r\n")
+        digits.put(reason)
+        digits.put("\n")
+        transport.commit(digits.count)
+    }
+
+    private func failCurrent(_ failure: StreamFailure) {
+        guard let stream = current else { return }
+        let consumer = stream.consumer
+        forget(stream)
+        consumer?.onReset(stream, failure)
+    }
+
+    override func drain() {
+        isLast = true
+        // Idle, or a request that has not begun: nothing is owed. Otherwise the response will say close.
+        if input == .head && !isHeadPartial { transport.finish() }
+    }
+
+    override func closed(_ reason: CloseReason) {
+        timer.cancel()
+        timer.engine = nil
+        input = .dead
+        failCurrent(.connectionClosed(reason))
+    }
+
+    // MARK: Deadlines
+
+    /// Looks at the phase's deadline; the timer may come early, never late.
+    func timerFired() {
+        let loop = transport.loop
+        guard transport.isOpen else { return }
+        if transport.bufferedBytes > 0 {
+            let idle = loop.now.since(transport.lastActive)
+            if idle >= server.options.sendTimeout {
+                failCurrent(.timedOut)
+                transport.close()
+                return
+            }
+            timer.arm(within: server.options.sendTimeout - idle, on: loop)
+        }
+        switch input {
+        case .head: headDeadline(loop)
+        case .fixed, .chunked, .trailers: bodyDeadline(loop)
+        case .waiting: timer.arm(within: server.options.sendTimeout, on: loop)
+        case .raw, .dead: break
+        }
+    }
+
+    private func headDeadline(_ loop: EventLoop) {
+        let isFirst = server.requestCount == 0
+        let limit = isHeadPartial || isFirst ? server.options.headTimeout : server.options.idleTimeout
+        let spent = loop.now.since(phaseStart)
+        if spent < limit {
+            timer.arm(within: limit - spent, on: loop)
+        } else if isHeadPartial {
+            _ = reject(408, "the request head took too long")
+        } else {
+            transport.finish()
+        }
+    }
+
+    private func bodyDeadline(_ loop: EventLoop) {
+        let rate = server.options.bodyRateMin
+        let spent = loop.now.since(phaseStart)
+        if rate == 0 { return }
+        guard spent >= .seconds(10), !transport.isReadingPaused else {
+            if transport.isReadingPaused { startBody() } else { timer.arm(within: .seconds(10) - spent, on: loop) }
+            return
+        }
+        if bodyBytes >= UInt64(rate) * 10 {
+            startBody()
+            return
+        }
+        let canAnswer = current.map { !$0.isResponseStarted } ?? false
+        failCurrent(.timedOut)
+        input = .dead
+        if canAnswer { writeRefusal(408, "the request body is too slow") }
+        transport.finish(lingering: true)
+    }
+}
+
+/// Fires at the latest when the nearest deadline is due. Scheduled rarely: an earlier firing just looks again.
+final class HTTP1ServerTimer: LoopTimer {
+    unowned(unsafe) var engine: HTTP1ServerEngine?
+    private var due = MonotonicTime(nanoseconds: 0)
+
+    func arm(within delay: Duration, on loop: EventLoop) {
+        let wanted = loop.now.advanced(by: delay)
+        if isScheduled && due <= wanted { return }
+        due = wanted
+        loop.schedule(self, at: wanted)
+    }
+
+    override func fire() { engine?.timerFired() }
+}
