@@ -109,10 +109,14 @@ struct FieldPath {
         return value
     }
 
-    /// Only the stream itself may bring further resources.
+    /// Only the stream itself may bring further resources. Envoy refuses another API version, so we do too.
     func demandADS(_ source: Envoy_Config_Core_V3_ConfigSource, _ name: String) throws(DecodeError) {
         switch source.configSourceSpecifier {
-        case .ads, .self_p: return
+        case .ads:
+            guard source.resourceApiVersion == .v3 else {
+                throw child(name).child("resource_api_version").error("must be V3")
+            }
+        case .self_p: return
         case .pathConfigSource, .apiConfigSource, nil: throw child(name).error("only ads is supported")
         }
     }
