@@ -59,7 +59,9 @@ enum Patch: Sendable {
             )
         }
         if format == .mergePatch {
-            guard value.objectValue != nil else { throw .badRequest("a merge patch is an object, not \(value.typeName)") }
+            guard value.objectValue != nil else {
+                throw .badRequest("a merge patch is an object, not \(value.typeName)")
+            }
             self = .merge(value)
             return
         }

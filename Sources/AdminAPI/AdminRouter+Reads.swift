@@ -40,7 +40,8 @@ extension AdminRouter {
             ])
         case .json, .yaml:
             let body: JSONValue = [
-                "kind": .string("\(kind.rawValue)List"), "apiVersion": .string(apiVersion), "metadata": .object(metadata),
+                "kind": .string("\(kind.rawValue)List"), "apiVersion": .string(apiVersion),
+                "metadata": .object(metadata),
                 "items": .array(page.items.map { $0.json(apiVersion: apiVersion) }),
             ]
             response = representation == .yaml ? .yaml(body) : .json(body, isPretty: call.isPretty)
@@ -100,7 +101,8 @@ struct ListPage {
         }
     }
 
-    private static func parse(_ token: String) throws(StatusError) -> (version: UInt64, namespace: String, name: String) {
+    private static func parse(_ token: String) throws(StatusError) -> (version: UInt64, namespace: String, name: String)
+    {
         let bytes = token.utf8.count <= 1024 ? Base64.decodeURL(token) : nil
         let parts = String(decoding: bytes ?? [], as: UTF8.self)
             .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)

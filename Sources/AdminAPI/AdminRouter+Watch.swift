@@ -29,10 +29,12 @@ extension AdminRouter {
             events = try await configuration.store.events(since: start)
         } catch let error as StoreError {
             guard case .expired = error.reason else { throw error }
-            return watchResponse(AsyncStream { continuation in
-                continuation.yield(WatchLines.line("ERROR", StatusError(error).status))
-                continuation.finish()
-            })
+            return watchResponse(
+                AsyncStream { continuation in
+                    continuation.yield(WatchLines.line("ERROR", StatusError(error).status))
+                    continuation.finish()
+                }
+            )
         }
         let lines = WatchLines(
             selection: selection,
@@ -137,7 +139,10 @@ struct WatchSource: Sendable {
 
     /// Pull-driven: a line is made when the transport asks for it, so a slow client costs a bounded backlog and no more.
     func stream(initial: [Resource], start: UInt64, _ lines: WatchLines) -> AsyncStream<[UInt8]> {
-        let (inputs, feeder) = AsyncStream.makeStream(of: Input.self, bufferingPolicy: .bufferingOldest(Self.backlogMax))
+        let (inputs, feeder) = AsyncStream.makeStream(
+            of: Input.self,
+            bufferingPolicy: .bufferingOldest(Self.backlogMax)
+        )
         let (events, limit, wantsBookmarks) = (events, limit, wantsBookmarks)
         let pump = Task {
             for await event in events {
@@ -172,11 +177,14 @@ struct WatchSource: Sendable {
             clock.cancel()
             feeder.finish()
         }
-        return AsyncStream(unfolding: {
-            let piece = await cursor.next()
-            if piece == nil { stop() }
-            return piece
-        }, onCancel: stop)
+        return AsyncStream(
+            unfolding: {
+                let piece = await cursor.next()
+                if piece == nil { stop() }
+                return piece
+            },
+            onCancel: stop
+        )
     }
 
     /// The reader's side of a watch. An actor because the transport may ask from different tasks, one after the other.
@@ -218,7 +226,7 @@ struct WatchSource: Sendable {
             }
             while !isEnded {
                 var iterator = inputs
-                guard let input = await iterator.next() else { return nil }
+                guard let input = await iterator.next(isolation: self) else { return nil }
                 inputs = iterator
                 switch input {
                 case .event(let event):

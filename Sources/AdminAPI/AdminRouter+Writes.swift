@@ -14,7 +14,13 @@ extension AdminRouter {
             let named = Self.generatingName(value)
             let decoded = try decode(named, document.source, call, key: key)
             do {
-                return try await store(.create(decoded.resource, source: document.source), decoded, call, context, apiVersion)
+                return try await store(
+                    .create(decoded.resource, source: document.source),
+                    decoded,
+                    call,
+                    context,
+                    apiVersion
+                )
             } catch AdmissionError.alreadyExists(let key) {
                 guard named != value, attempt < 3 else { throw AdmissionError.alreadyExists(key) }
             }
@@ -30,7 +36,13 @@ extension AdminRouter {
         let decoded = try decode(value, document.source, call, key: key)
         let context = call.writeContext(verb: "update", isDryRun: try call.isDryRun)
         if call.request.header("if-none-match") == "*" {
-            return try await store(.create(decoded.resource, source: document.source), decoded, call, context, apiVersion)
+            return try await store(
+                .create(decoded.resource, source: document.source),
+                decoded,
+                call,
+                context,
+                apiVersion
+            )
         }
         let guardian = try WriteGuard(call.request)
         let version = decoded.resource.metadata.resourceVersion

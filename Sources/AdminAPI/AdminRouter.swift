@@ -33,8 +33,13 @@ public struct AdminConfiguration: Sendable {
     public var metrics: @Sendable () async -> String
     /// The connected proxies, each an object with `metadata.name` and `status`; see `ProxyReport`.
     public var proxies: @Sendable () async -> [ProxyReport]
+    /// Makes a join token for a service account, with a life in seconds; nil keeps opaque ones in the store
+    /// (`ResourceStore.redeem`).
+    public var issueJoinToken:
+        (@Sendable (_ namespace: String, _ serviceAccount: String, _ seconds: Int64) async throws -> String)?
     /// Waits until a revision is programmed or the time is over, for `?wait=programmed`; true when it is.
-    public var waitUntilProgrammed: (@Sendable (_ keys: [ResourceKey], _ revision: UInt64, _ limit: Duration) async -> Bool)?
+    public var waitUntilProgrammed:
+        (@Sendable (_ keys: [ResourceKey], _ revision: UInt64, _ limit: Duration) async -> Bool)?
 
     public init(
         store: ResourceStore,
@@ -186,7 +191,8 @@ public final class AdminRouter: Sendable {
         case .live: return .text("ok")
         case .ready: return await ready(call)
         case .version: return version(call)
-        case .metrics: return .text(await configuration.metrics(), contentType: "text/plain; version=0.0.4; charset=utf-8")
+        case .metrics:
+            return .text(await configuration.metrics(), contentType: "text/plain; version=0.0.4; charset=utf-8")
         case .openAPI: return openAPI(call)
         case .page: return try page(call)
         case .coreVersions, .groups, .group, .kinds: return try discovery(call)
@@ -243,7 +249,9 @@ public final class AdminRouter: Sendable {
     /// The client's own id when it is a plain one, so that its log and ours can be joined; else a new one.
     private static func requestID(_ request: AdminRequest) -> String {
         if let id = request.header("x-request-id"), (1...64).contains(id.utf8.count),
-            id.utf8.allSatisfy({ $0 == 0x2D || $0 == 0x5F || 0x30...0x39 ~= $0 || 0x41...0x5A ~= $0 || 0x61...0x7A ~= $0 })
+            id.utf8.allSatisfy({
+                $0 == 0x2D || $0 == 0x5F || 0x30...0x39 ~= $0 || 0x41...0x5A ~= $0 || 0x61...0x7A ~= $0
+            })
         {
             return id
         }

@@ -52,10 +52,14 @@ struct BodyReader {
 
     /// Fills in what the path says, and refuses what contradicts it.
     static func settle(_ value: JSONValue, for key: ResourceKey, apiVersion: String) throws(StatusError) -> JSONValue {
-        guard case .object(var object) = value else { throw .badRequest("the body must be an object, not \(value.typeName)") }
+        guard case .object(var object) = value else {
+            throw .badRequest("the body must be an object, not \(value.typeName)")
+        }
         let said = (object["apiVersion"]?.stringValue, object["kind"]?.stringValue)
         if let kind = said.1, kind != key.kind.rawValue {
-            throw .badRequest("the kind in the data (\(kind.prefix(80))) does not match the expected kind (\(key.kind.rawValue))")
+            throw .badRequest(
+                "the kind in the data (\(kind.prefix(80))) does not match the expected kind (\(key.kind.rawValue))"
+            )
         }
         if let version = said.0, version != apiVersion {
             throw .badRequest(
@@ -67,7 +71,9 @@ struct BodyReader {
         guard var metadata = (object["metadata"] ?? [:]).objectValue else { return .object(object) }
         if key.kind.descriptor.isNamespaced {
             if let namespace = metadata["namespace"]?.stringValue, !namespace.isEmpty, namespace != key.namespace {
-                throw .badRequest("the namespace of the provided object does not match the namespace sent on the request")
+                throw .badRequest(
+                    "the namespace of the provided object does not match the namespace sent on the request"
+                )
             }
             metadata["namespace"] = .string(key.namespace)
         }

@@ -39,7 +39,9 @@ struct Call: Sendable {
     /// How answers to this request are written.
     /// - Throws: 406.
     func representation() throws(StatusError) -> Representation {
-        guard let representation = Representation.preferred(request.values(of: "accept")) else { throw .notAcceptable() }
+        guard let representation = Representation.preferred(request.values(of: "accept")) else {
+            throw .notAcceptable()
+        }
         return representation
     }
 
@@ -81,7 +83,9 @@ struct Call: Sendable {
 }
 
 extension AdminResponse {
-    static func text(_ text: String, status: Int = 200, contentType: String = "text/plain; charset=utf-8") -> AdminResponse {
+    static func text(_ text: String, status: Int = 200, contentType: String = "text/plain; charset=utf-8")
+        -> AdminResponse
+    {
         AdminResponse(status: status, headers: [("Content-Type", contentType)], body: .bytes(Array(text.utf8)))
     }
 

@@ -81,33 +81,37 @@ struct Endpoint: Sendable {
     /// Every endpoint that is served. The router, the discovery documents and openapi.yaml all come from this list.
     static let all: [Endpoint] = fixed + ResourceKind.allCases.flatMap(endpoints)
 
-    private static let fixed: [Endpoint] = [
-        Endpoint("/livez", ["GET": .live]),
-        Endpoint("/healthz", ["GET": .live]),
-        Endpoint("/readyz", ["GET": .ready]),
-        Endpoint("/version", ["GET": .version]),
-        Endpoint("/metrics", ["GET": .metrics]),
-        Endpoint("/openapi.json", ["GET": .openAPI]),
-        Endpoint("/ui/{rest...}", ["GET": .page]),
-        Endpoint("/api", ["GET": .coreVersions]),
-        Endpoint("/apis", ["GET": .groups]),
-        Endpoint("/api/v1", ["GET": .kinds(group: "")]),
-        Endpoint("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", ["POST": .createToken]),
-        Endpoint("/apis/gatehouse.io/v1/apply", ["POST": .applyBatch]),
-        Endpoint("/apis/gatehouse.io/v1/proxies", ["GET": .listProxies]),
-        Endpoint("/apis/gatehouse.io/v1/tokens", ["GET": .listTokens]),
-        Endpoint("/apis/gatehouse.io/v1/tokens/{name}", ["DELETE": .deleteToken]),
-    ] + APIGroup.all.filter { !$0.name.isEmpty }.flatMap { group in
+    private static let fixed: [Endpoint] =
         [
-            Endpoint("/apis/\(group.name)", ["GET": .group(group.name)]),
-            Endpoint("/apis/\(group.name)/\(group.versionSegment)", ["GET": .kinds(group: group.name)]),
+            Endpoint("/livez", ["GET": .live]),
+            Endpoint("/healthz", ["GET": .live]),
+            Endpoint("/readyz", ["GET": .ready]),
+            Endpoint("/version", ["GET": .version]),
+            Endpoint("/metrics", ["GET": .metrics]),
+            Endpoint("/openapi.json", ["GET": .openAPI]),
+            Endpoint("/ui/{rest...}", ["GET": .page]),
+            Endpoint("/api", ["GET": .coreVersions]),
+            Endpoint("/apis", ["GET": .groups]),
+            Endpoint("/api/v1", ["GET": .kinds(group: "")]),
+            Endpoint("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", ["POST": .createToken]),
+            Endpoint("/apis/gatehouse.io/v1/apply", ["POST": .applyBatch]),
+            Endpoint("/apis/gatehouse.io/v1/proxies", ["GET": .listProxies]),
+            Endpoint("/apis/gatehouse.io/v1/tokens", ["GET": .listTokens]),
+            Endpoint("/apis/gatehouse.io/v1/tokens/{name}", ["DELETE": .deleteToken]),
         ]
-    }
+        + APIGroup.all.filter { !$0.name.isEmpty }.flatMap { group in
+            [
+                Endpoint("/apis/\(group.name)", ["GET": .group(group.name)]),
+                Endpoint("/apis/\(group.name)/\(group.versionSegment)", ["GET": .kinds(group: group.name)]),
+            ]
+        }
 
     private static func endpoints(of kind: ResourceKind) -> [Endpoint] {
         let descriptor = kind.descriptor
         let root = APIGroup.root(of: descriptor.group)
-        let collection = descriptor.isNamespaced ? "\(root)/namespaces/{namespace}/\(descriptor.plural)" : "\(root)/\(descriptor.plural)"
+        let collection =
+            descriptor.isNamespaced
+            ? "\(root)/namespaces/{namespace}/\(descriptor.plural)" : "\(root)/\(descriptor.plural)"
         var endpoints = [
             Endpoint(
                 collection,

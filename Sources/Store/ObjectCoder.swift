@@ -51,9 +51,10 @@ struct ObjectCoder: Sendable {
             }
         }
         do {
-            var resource = try Resource.decode(json: try JSONValue(parsing: text)).resource
-            resource.creationSequence = row.creationSequence
-            return resource
+            return try Resource.restore(
+                json: try JSONValue(parsing: text),
+                creationSequence: row.creationSequence
+            )
         } catch {
             throw StoreError(.corrupt, "\(row.kind) \(row.namespace)/\(row.name) is not readable")
         }
