@@ -7,12 +7,13 @@ public struct Body: Sendable, AsyncSequence {
 
     enum Source: Sendable {
         case bytes([UInt8])
-        case inlet(Inlet)
+        case inlet(Inlet, ExchangeLease?)
     }
 
     let source: Source
 
-    init(_ inlet: Inlet) { source = .inlet(inlet) }
+    /// - Parameter lease: given up when nobody can read the content any more.
+    init(_ inlet: Inlet, lease: ExchangeLease? = nil) { source = .inlet(inlet, lease) }
 
     /// A body that is already here.
     public init(bytes: [UInt8]) { source = .bytes(bytes) }
@@ -23,7 +24,7 @@ public struct Body: Sendable, AsyncSequence {
     var trailers: Headers {
         switch source {
         case .bytes: [:]
-        case .inlet(let inlet): inlet.trailers
+        case .inlet(let inlet, _): inlet.trailers
         }
     }
 
@@ -53,7 +54,7 @@ public struct Body: Sendable, AsyncSequence {
                 guard !isSpent, !bytes.isEmpty else { return nil }
                 isSpent = true
                 return bytes
-            case .inlet(let inlet):
+            case .inlet(let inlet, _):
                 return try await inlet.next()
             }
         }

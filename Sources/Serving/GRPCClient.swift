@@ -6,7 +6,7 @@ public final class GRPCClient: Sendable {
 
     /// - Parameters:
     ///   - tls: nil means plaintext HTTP/2.
-    ///   - keepaliveInterval: how often an otherwise silent connection is checked; nil never.
+    ///   - keepaliveInterval: how often a silent connection is probed; nil never.
     public init(
         _ target: ClientTarget,
         tls: ClientTLSOptions? = nil,

@@ -14,7 +14,8 @@ public final class HTTPClient: Sendable {
         /// HTTP/2 without asking (gRPC). With TLS and false, ALPN decides.
         public var isHTTP2 = false
         public var connectTimeout = Duration.seconds(10)
-        /// A connection that answers nothing for this long while pinged is dead; nil sends no pings.
+        /// A connection silent for this long is probed (TCP keep-alive), and dead after three unanswered probes as far
+        /// apart; nil trusts it for ever.
         public var keepaliveInterval: Duration?
 
         public init() {}

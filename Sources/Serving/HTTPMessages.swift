@@ -1,7 +1,7 @@
-public enum HTTPVersion: Sendable, Equatable { case http1, http2 }
-
 /// One request as a handler sees it.
 public struct HTTPRequest: Sendable {
+    public enum Version: Sendable, Equatable { case http1, http2 }
+
     /// As sent, upper case for the usual ones.
     public var method: String
     /// Without the query, still percent-encoded, never empty.
@@ -13,7 +13,7 @@ public struct HTTPRequest: Sendable {
     public var headers: Headers
     public var body: Body
     public var peer: Peer
-    public var version: HTTPVersion
+    public var version: Version
 
     public init(
         method: String,
@@ -23,7 +23,7 @@ public struct HTTPRequest: Sendable {
         headers: Headers = [:],
         body: Body = .empty,
         peer: Peer = Peer(),
-        version: HTTPVersion = .http1
+        version: Version = .http1
     ) {
         self.method = method
         self.path = path

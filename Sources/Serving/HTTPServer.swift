@@ -16,6 +16,8 @@ public final class HTTPServer: Sendable {
         public var connectionsMax = 10_000
         /// How long a connection may be without a request.
         public var idleTimeout = Duration.seconds(300)
+        /// How long the content of a request may take to arrive (not of gRPC streams).
+        public var bodyTimeout = Duration.seconds(60)
         /// How long a request head may take to arrive.
         public var headTimeout = Duration.seconds(15)
 

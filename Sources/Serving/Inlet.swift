@@ -8,7 +8,7 @@ final class Inlet: Sendable {
     static let highWater = 256 << 10
     static let lowWater = 64 << 10
 
-    private enum End { case open, finished(Headers), failed }
+    private enum End { case open, finished(Headers), failed(BodyError) }
 
     private struct State {
         var pieces: [[UInt8]] = []
@@ -41,7 +41,7 @@ final class Inlet: Sendable {
 
     func finish(trailers: Headers = [:]) { end(.finished(trailers)) }
 
-    func fail() { end(.failed) }
+    func fail(_ error: BodyError = .cutOff) { end(.failed(error)) }
 
     private func end(_ how: End) {
         let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
@@ -54,7 +54,7 @@ final class Inlet: Sendable {
 
     // MARK: Task side
 
-    private enum Step { case piece([UInt8], resume: Bool), end, failed, wait }
+    private enum Step { case piece([UInt8], resume: Bool), end, failed(BodyError), wait }
 
     /// The next bytes, joined as far as they are here; nil at the end.
     func next() async throws(BodyError) -> [UInt8]? {
@@ -64,7 +64,7 @@ final class Inlet: Sendable {
                 if isResumed { resume() }
                 return piece
             case .end: return nil
-            case .failed: throw .cutOff
+            case .failed(let error): throw error
             case .wait: await wait()
             }
         }
@@ -82,8 +82,8 @@ final class Inlet: Sendable {
             }
             switch state.end {
             case .finished: return .end
-            case .failed: return .failed
-            case .open: return state.isCancelled ? .failed : .wait
+            case .failed(let error): return .failed(error)
+            case .open: return state.isCancelled ? .failed(.cutOff) : .wait
             }
         }
     }

@@ -61,13 +61,13 @@ final class Outlet: Sendable {
     /// - Throws: `.cutOff` when the peer is gone, the stream ended, or the task was cancelled.
     func write(_ bytes: [UInt8]) async throws(BodyError) {
         while true {
+            if Task.isCancelled { throw .cutOff }
             switch admit(bytes.count) {
             case .gone: throw .cutOff
             case .taken:
                 perform(.data(bytes, isLast: false))
                 return
             case .full:
-                if Task.isCancelled { throw .cutOff }
                 await wait()
             }
         }
