@@ -16,6 +16,6 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
 
     /// A number in `0 ..< bound` without division (Lemire's multiply-shift; the bias is below 2⁻³² for bounds here).
     @inlinable public mutating func below(_ bound: UInt32) -> UInt32 {
-        UInt32(truncatingIfNeeded: (next() >> 32) &* UInt64(bound) >> 32)
+        UInt32(truncatingIfNeeded: ((next() >> 32) &* UInt64(bound)) >> 32)
     }
 }

@@ -75,12 +75,12 @@ public struct PathNormalizer: Equatable, Sendable {
         return true
     }
 
-    /// Bytes the canonical form writes differently: controls, space, `"` `<` `>` `\` `` ` `` `{` `}`, beyond ASCII.
+    /// Bytes the canonical form writes differently: controls, space, `"<>\^{|}`, back quote, beyond ASCII.
     @inline(__always)
     private static func isOddInPath(_ byte: UInt8) -> Bool {
         if byte <= 0x20 || byte >= 0x7F { return true }
         switch byte {
-        case 0x22, 0x3C, 0x3E, 0x5C, 0x60, 0x7B, 0x7D: return true
+        case 0x22, 0x3C, 0x3E, 0x5C, 0x5E, 0x60, 0x7B, 0x7C, 0x7D: return true
         default: return false
         }
     }

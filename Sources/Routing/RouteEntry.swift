@@ -200,7 +200,7 @@ public struct WeightedClusters: Sendable {
     /// The destination for one draw; `random` is any 64 random bits.
     public func pick(random: UInt64) -> ClusterChoice {
         let total = UInt64(bounds[bounds.count &- 1])
-        let point = UInt32(truncatingIfNeeded: (random >> 32) &* total >> 32)
+        let point = UInt32(truncatingIfNeeded: ((random >> 32) &* total) >> 32)
         var index = 0
         while index &+ 1 < bounds.count, bounds[index] <= point { index &+= 1 }
         return choices[index]
@@ -210,6 +210,6 @@ public struct WeightedClusters: Sendable {
 extension Fraction {
     /// One draw; `random` is any 64 random bits.
     @inlinable public func holds(random: UInt64) -> Bool {
-        millionths >= 1_000_000 || (random >> 32) &* 1_000_000 >> 32 < UInt64(millionths)
+        millionths >= 1_000_000 || ((random >> 32) &* 1_000_000) >> 32 < UInt64(millionths)
     }
 }
