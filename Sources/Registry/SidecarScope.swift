@@ -34,6 +34,12 @@ public struct SidecarScope: Sendable {
         public var bind: String?
         public var imports: [Import]
 
+        public init(port: Port?, bind: String?, imports: [Import]) {
+            self.port = port
+            self.bind = bind
+            self.imports = imports
+        }
+
         public func includes(_ hostname: String, namespace: String) -> Bool {
             let name = HostPattern(hostname)
             if imports.contains(where: { $0.isExclusion && $0.covers(name, namespace: namespace) }) { return false }

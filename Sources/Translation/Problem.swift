@@ -1,4 +1,3 @@
-public import Registry
 public import Resources
 
 /// Something translation had to leave out or change, told against the resource that asked for it.

@@ -4,7 +4,9 @@ import Testing
 
 @Suite struct HostNameTests {
     @Test func `a name without a dot is expanded in the namespace of its resource`() {
-        #expect(HostName.expand("reviews", namespace: "shop", domain: "cluster.local") == "reviews.shop.svc.cluster.local")
+        #expect(
+            HostName.expand("reviews", namespace: "shop", domain: "cluster.local") == "reviews.shop.svc.cluster.local"
+        )
     }
 
     @Test(arguments: ["reviews.prod", "*", "*.example.com", "10.0.0.1", "::1"])

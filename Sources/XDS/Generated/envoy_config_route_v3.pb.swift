@@ -1047,11 +1047,32 @@ public nonisolated struct Envoy_Config_Route_V3_RouteAction: @unchecked Sendable
     /// Clears the value of `enabled`. Subsequent reads from it will return its default value.
     public mutating func clearEnabled() {self._enabled = nil}
 
+    public var connectConfig: Envoy_Config_Route_V3_RouteAction.UpgradeConfig.ConnectConfig {
+      get {_connectConfig ?? Envoy_Config_Route_V3_RouteAction.UpgradeConfig.ConnectConfig()}
+      set {_connectConfig = newValue}
+    }
+    /// Returns true if `connectConfig` has been explicitly set.
+    public var hasConnectConfig: Bool {self._connectConfig != nil}
+    /// Clears the value of `connectConfig`. Subsequent reads from it will return its default value.
+    public mutating func clearConnectConfig() {self._connectConfig = nil}
+
     public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    /// Presence ends the CONNECT here and forwards its bytes as TCP.
+    public nonisolated struct ConnectConfig: Sendable {
+      // SwiftProtobuf.Message conformance is added in an extension below. See the
+      // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+      // methods supported on all messages.
+
+      public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+      public init() {}
+    }
 
     public init() {}
 
     fileprivate var _enabled: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
+    fileprivate var _connectConfig: Envoy_Config_Route_V3_RouteAction.UpgradeConfig.ConnectConfig? = nil
   }
 
   public nonisolated struct MaxStreamDuration: Sendable {
@@ -3474,7 +3495,7 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.HashPolicy.FilterState: 
 
 nonisolated extension Envoy_Config_Route_V3_RouteAction.UpgradeConfig: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = Envoy_Config_Route_V3_RouteAction.protoMessageName + ".UpgradeConfig"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}upgrade_type\0\u{1}enabled\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}upgrade_type\0\u{1}enabled\0\u{3}connect_config\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3484,6 +3505,7 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.UpgradeConfig: SwiftProt
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.upgradeType) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._enabled) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._connectConfig) }()
       default: break
       }
     }
@@ -3500,12 +3522,35 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.UpgradeConfig: SwiftProt
     try { if let v = self._enabled {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
+    try { if let v = self._connectConfig {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Envoy_Config_Route_V3_RouteAction.UpgradeConfig, rhs: Envoy_Config_Route_V3_RouteAction.UpgradeConfig) -> Bool {
     if lhs.upgradeType != rhs.upgradeType {return false}
     if lhs._enabled != rhs._enabled {return false}
+    if lhs._connectConfig != rhs._connectConfig {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Route_V3_RouteAction.UpgradeConfig.ConnectConfig: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = Envoy_Config_Route_V3_RouteAction.UpgradeConfig.protoMessageName + ".ConnectConfig"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Envoy_Config_Route_V3_RouteAction.UpgradeConfig.ConnectConfig, rhs: Envoy_Config_Route_V3_RouteAction.UpgradeConfig.ConnectConfig) -> Bool {
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

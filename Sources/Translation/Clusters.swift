@@ -1,0 +1,190 @@
+internal import Registry
+internal import Resources
+internal import SwiftProtobuf
+internal import XDS
+
+/// Builds the clusters that routes point at, with their endpoints.
+struct Clusters {
+    let destinations: Destinations
+    let clientTLS: ClientTLS
+
+    private var mesh: MeshSnapshot { destinations.mesh }
+    private var node: ProxyNode { destinations.node }
+
+    /// A cluster and, where the control plane knows the endpoints, the assignment EDS delivers for it.
+    struct Built {
+        var cluster: ClusterMessage
+        var assignment: LoadAssignment?
+    }
+
+    /// Nil when the service, its port or the subset does not exist, or TLS cannot be done as asked: requests then get 503
+    /// with the flag NC.
+    func build(_ reference: ClusterReference, ledger: inout Ledger) -> Built? {
+        guard let service = service(reference.host) else { return nil }
+        let target = destinations.resolve(
+            host: reference.host,
+            service: service,
+            port: reference.port,
+            subset: reference.subset
+        )
+        guard let port = target.port else { return nil }
+        let subset = target.policy?.subset(named: reference.subset)
+        if !reference.subset.isEmpty, subset == nil { return nil }
+        let endpoints = Endpoints.chosen(of: service, port: port, subset: subset)
+        var cluster = ClusterMessage()
+        cluster.name = reference.name
+        cluster.connectTimeout = Wire.duration(mesh.settings.connectTimeout)
+        discover(service, port: port, endpoints: endpoints, cluster: &cluster)
+        ClusterPolicy(mesh: mesh, target: target).apply(to: &cluster)
+        if !reference.isPassthrough {
+            let source = target.policy?.sources.first ?? service.source
+            do {
+                let wrapping = try clientTLS.wrapping(
+                    target,
+                    service: service,
+                    endpoints: endpoints,
+                    source: source,
+                    ledger: &ledger
+                )
+                wrap(wrapping, target: target, cluster: &cluster)
+            } catch {
+                ledger.report(source, error.reason, error.message)
+                return nil
+            }
+        }
+        guard cluster.type == .eds else { return Built(cluster: cluster, assignment: nil) }
+        let assignment = Endpoints.assignment(
+            name: reference.name,
+            endpoints: endpoints,
+            port: port,
+            failover: failover(target)
+        )
+        return Built(cluster: cluster, assignment: assignment)
+    }
+
+    // MARK: Clusters without a service
+
+    /// Where requests for unknown hosts go when they may leave: to the host they name.
+    static func passthrough(_ settings: MeshSettings) -> ClusterMessage {
+        var cluster = ClusterMessage()
+        cluster.name = Ledger.passthroughCluster
+        cluster.type = .originalDst
+        cluster.lbPolicy = .clusterProvided
+        cluster.connectTimeout = Wire.duration(settings.connectTimeout)
+        cluster.originalDstLbConfig = byAuthority
+        return cluster
+    }
+
+    /// Answers nothing, and says so in the log.
+    static func blackHole(_ settings: MeshSettings) -> ClusterMessage {
+        var cluster = ClusterMessage()
+        cluster.name = Ledger.blackHoleCluster
+        cluster.type = .static
+        cluster.connectTimeout = Wire.duration(settings.connectTimeout)
+        return cluster
+    }
+
+    /// The app behind a sidecar.
+    static func inbound(_ port: InboundPort, pool: ConnectionPoolSettings?, settings: MeshSettings) -> ClusterMessage {
+        var cluster = ClusterMessage()
+        cluster.name = "inbound|\(port.appPort)||"
+        cluster.type = .static
+        cluster.connectTimeout = Wire.duration(settings.connectTimeout)
+        cluster.loadAssignment.clusterName = cluster.name
+        var endpoint = EndpointMessage()
+        endpoint.endpoint.address = Wire.address("127.0.0.1", port: port.appPort)
+        var group = LocalityEndpoints()
+        group.lbEndpoints = [endpoint]
+        cluster.loadAssignment.endpoints = [group]
+        ClusterPolicy.pool(pool, cluster: &cluster)
+        if port.portProtocol.isHTTP2 {
+            var version = UpstreamHTTPOptions()
+            version.explicitHTTPConfig.http2ProtocolOptions = Envoy_Config_Core_V3_Http2ProtocolOptions()
+            ClusterPolicy.setHTTP(version, cluster: &cluster)
+        }
+        return cluster
+    }
+
+    /// The connection's destination is the request's authority (or its original destination where that is known).
+    private static var byAuthority: ClusterMessage.OriginalDstLbConfig {
+        var config = ClusterMessage.OriginalDstLbConfig()
+        config.useHTTPHeader = true
+        config.httpHeaderName = ":authority"
+        return config
+    }
+
+    // MARK: Parts
+
+    private func service(_ host: String) -> MeshService? {
+        if let visible = mesh.services.service(named: host, callerNamespace: node.namespace) { return visible }
+        // Imported implicitly by a VirtualService of the namespace that sees it.
+        return mesh.services.all.first { $0.hostname == host }
+    }
+
+    private func discover(
+        _ service: MeshService,
+        port: MeshPort,
+        endpoints: [MeshEndpoint],
+        cluster: inout ClusterMessage
+    ) {
+        switch service.resolution {
+        case .endpoints:
+            cluster.type = .eds
+            cluster.edsClusterConfig.edsConfig = Wire.ads
+            cluster.edsClusterConfig.serviceName = cluster.name
+        case .dns, .dnsRoundRobin:
+            cluster.type = service.resolution == .dns ? .strictDns : .logicalDns
+            cluster.dnsLookupFamily = .v4Preferred
+            cluster.respectDnsTtl = true
+            cluster.dnsRefreshRate = Wire.duration(mesh.settings.dnsRefreshRate)
+            cluster.loadAssignment = Endpoints.assignment(
+                name: cluster.name,
+                endpoints: service.resolution == .dns ? endpoints : Array(endpoints.prefix(1)),
+                port: port,
+                failover: nil
+            )
+        case .original:
+            cluster.type = .originalDst
+            cluster.lbPolicy = .clusterProvided
+            cluster.originalDstLbConfig = Self.byAuthority
+        }
+    }
+
+    private func wrap(_ wrapping: ClientTLS.Wrapping, target: Destinations.Resolved, cluster: inout ClusterMessage) {
+        switch wrapping {
+        case .plain:
+            break
+        case .tls(let socket):
+            cluster.transportSocket = socket
+        case .byEndpoint(let socket):
+            var mesh = ClusterMessage.TransportSocketMatch()
+            mesh.name = "tlsMode-istio"
+            mesh.match.fields["tlsMode"] = Google_Protobuf_Value(stringValue: "istio")
+            mesh.transportSocket = socket
+            var plain = ClusterMessage.TransportSocketMatch()
+            plain.name = "tlsMode-disabled"
+            plain.match = Google_Protobuf_Struct()
+            plain.transportSocket.name = "envoy.transport_sockets.raw_buffer"
+            plain.transportSocket.typedConfig = Wire.any(Envoy_Extensions_TransportSockets_RawBuffer_V3_RawBuffer())
+            cluster.transportSocketMatches = [mesh, plain]
+        }
+        guard let written = target.traffic.proxyProtocol, cluster.transportSocketMatches.isEmpty else { return }
+        var proxied = Envoy_Extensions_TransportSockets_ProxyProtocol_V3_ProxyProtocolUpstreamTransport()
+        proxied.config.version = written.version == .v2 ? .v2 : .v1
+        if cluster.hasTransportSocket {
+            proxied.transportSocket = cluster.transportSocket
+        } else {
+            proxied.transportSocket.name = "envoy.transport_sockets.raw_buffer"
+            proxied.transportSocket.typedConfig = Wire.any(Envoy_Extensions_TransportSockets_RawBuffer_V3_RawBuffer())
+        }
+        cluster.transportSocket.name = "envoy.transport_sockets.upstream_proxy_protocol"
+        cluster.transportSocket.typedConfig = Wire.any(proxied)
+    }
+
+    /// Priorities by closeness, only where ejection can notice that the closest are gone.
+    private func failover(_ target: Destinations.Resolved) -> MeshLocality? {
+        guard target.traffic.outlierDetection != nil, node.locality != MeshLocality() else { return nil }
+        let setting = target.traffic.loadBalancer?.localityLbSetting ?? mesh.settings.config.localityLbSetting
+        return setting?.enabled == false ? nil : node.locality
+    }
+}

@@ -1,0 +1,205 @@
+internal import Base
+internal import Registry
+internal import Resources
+internal import XDS
+
+/// Listeners and route tables of a gateway.
+struct GatewayListeners {
+    let mesh: MeshSnapshot
+    let node: ProxyNode
+    let ports: PortMap
+    private let managers: ConnectionManagers
+    private let routes: GatewayRoutes
+    private let tunnels: GatewayTunnels
+    private let serverTLS: ServerTLS
+
+    init(mesh: MeshSnapshot, node: ProxyNode, ports: PortMap) {
+        self.mesh = mesh
+        self.node = node
+        self.ports = ports
+        managers = ConnectionManagers(mesh: mesh)
+        routes = GatewayRoutes(mesh: mesh, node: node)
+        tunnels = GatewayTunnels(mesh: mesh, node: node)
+        serverTLS = ServerTLS(material: TLSMaterial(mesh: mesh, node: node))
+    }
+
+    func build(ledger: inout Ledger) -> Listeners {
+        var built = Listeners()
+        for group in GatewayPorts.groups(mesh: mesh, node: node, ports: ports, ledger: &ledger) {
+            let chains: [FilterChainMessage]
+            var inspectsTLS = false
+            switch group.content {
+            case .http(let members):
+                chains = [http(members, group: group, built: &built, ledger: &ledger)]
+            case .tls(let members):
+                chains = tls(members, group: group, built: &built, ledger: &ledger)
+                inspectsTLS = true
+            case .tcp(let member):
+                chains = tcp(member, group: group, ledger: &ledger)
+            }
+            // A listener without chains is refused by every proxy; its port stays closed.
+            guard !chains.isEmpty else { continue }
+            built.listeners.append(
+                Chains.listener(
+                    name: group.listenerName,
+                    address: group.address,
+                    port: group.port,
+                    direction: .outbound,
+                    chains: chains,
+                    inspectsTLS: inspectsTLS
+                )
+            )
+        }
+        return built
+    }
+
+    // MARK: Plain
+
+    private func http(
+        _ members: [GatewayPorts.Member],
+        group: GatewayPorts.Group,
+        built: inout Listeners,
+        ledger: inout Ledger
+    ) -> FilterChainMessage {
+        let name = group.httpRoutesName
+        built.routes.append(routes.plain(members, name: name, port: group.number, ledger: &ledger))
+        let manager = managers.gateway(routeConfiguration: name, statPrefix: "outbound_\(group.listenerName)")
+        return Chains.chain(name: name, filter: Chains.http(manager))
+    }
+
+    private func tcp(
+        _ member: GatewayPorts.Member,
+        group: GatewayPorts.Group,
+        ledger: inout Ledger
+    ) -> [FilterChainMessage] {
+        guard let tunnel = tunnels.tcp(member, ledger: &ledger), !tunnel.targets.isEmpty else { return [] }
+        let filter = Chains.tcp(tunnel.targets, statPrefix: "outbound_\(group.listenerName)")
+        return [Chains.chain(name: "tcp.\(group.number)", filter: filter)]
+    }
+
+    // MARK: TLS
+
+    /// The names already taken on a port; two chains for one name would make the whole listener invalid.
+    private struct ServerNames {
+        private var taken: Set<String> = []
+
+        mutating func claim(_ names: [String]) -> (free: [String], lost: [String]) {
+            var free: [String] = []
+            var lost: [String] = []
+            for name in names {
+                if taken.insert(name).inserted { free.append(name) } else { lost.append(name) }
+            }
+            return (free, lost)
+        }
+    }
+
+    private func tls(
+        _ members: [GatewayPorts.Member],
+        group: GatewayPorts.Group,
+        built: inout Listeners,
+        ledger: inout Ledger
+    ) -> [FilterChainMessage] {
+        var names = ServerNames()
+        var chains: [FilterChainMessage] = []
+        for (index, member) in members.enumerated() {
+            let gateway = member.gateway.source
+            guard member.endsTLS else {
+                let isAutomatic = member.server.tls?.effectiveMode == .autoPassthrough
+                let found =
+                    isAutomatic
+                    ? tunnels.automatic(member, ledger: &ledger) : tunnels.passthrough(member, ledger: &ledger)
+                for tunnel in found where !tunnel.targets.isEmpty {
+                    let claimed = names.claim(tunnel.serverNames)
+                    reportLost(claimed.lost, source: tunnel.source, group: group, ledger: &ledger)
+                    guard !claimed.free.isEmpty else { continue }
+                    chains.append(passthroughChain(tunnel, names: claimed.free, group: group))
+                }
+                continue
+            }
+            let claimed = names.claim(member.hosts.map(\.host.text))
+            reportLost(claimed.lost, source: gateway, group: group, ledger: &ledger)
+            guard !claimed.free.isEmpty else { continue }
+            let others = members.enumerated().filter { $0.offset != index }.map(\.element)
+            if let chain = terminated(
+                member,
+                names: claimed.free,
+                others: others,
+                group: group,
+                built: &built,
+                ledger: &ledger
+            ) {
+                chains.append(chain)
+            }
+        }
+        return chains
+    }
+
+    private func terminated(
+        _ member: GatewayPorts.Member,
+        names: [String],
+        others: [GatewayPorts.Member],
+        group: GatewayPorts.Group,
+        built: inout Listeners,
+        ledger: inout Ledger
+    ) -> FilterChainMessage? {
+        guard let settings = member.server.tls else { return nil }
+        let gateway = member.gateway.source
+        let portName = member.server.port?.name ?? String(group.number)
+        let name = "https.\(group.number).\(portName).\(gateway.name).\(gateway.namespace)"
+        let isHTTP = member.portProtocol == .https
+        let downstream: DownstreamTLS
+        do {
+            downstream = try serverTLS.gateway(settings, isHTTP: isHTTP, gateway: gateway, ledger: &ledger)
+        } catch {
+            ledger.report(gateway, error.reason, "port \(portName): \(error.message)")
+            return nil
+        }
+        let filter: NetworkFilter
+        if isHTTP {
+            built.routes.append(
+                routes.secure(member, others: others, name: name, port: group.number, ledger: &ledger)
+            )
+            filter = Chains.http(
+                managers.gateway(routeConfiguration: name, statPrefix: "outbound_\(group.listenerName)")
+            )
+        } else {
+            guard let tunnel = tunnels.tcp(member, ledger: &ledger), !tunnel.targets.isEmpty else { return nil }
+            filter = Chains.tcp(tunnel.targets, statPrefix: "outbound_\(group.listenerName)")
+        }
+        return Chains.chain(
+            name: name,
+            serverNames: sniNames(names),
+            tls: downstream,
+            filter: filter
+        )
+    }
+
+    private func passthroughChain(
+        _ tunnel: GatewayTunnels.Tunnel,
+        names: [String],
+        group: GatewayPorts.Group
+    ) -> FilterChainMessage {
+        Chains.chain(
+            name: "tls.\(group.number).\(names[0])",
+            serverNames: sniNames(names),
+            transportProtocol: sniNames(names).isEmpty ? "tls" : "",
+            filter: Chains.tcp(tunnel.targets, statPrefix: "outbound_\(group.listenerName)")
+        )
+    }
+
+    /// `*` is no server name: a chain for every name has no condition on names.
+    private func sniNames(_ names: [String]) -> [String] { names.contains("*") ? [] : names }
+
+    private func reportLost(_ names: [String], source: ResourceKey, group: GatewayPorts.Group, ledger: inout Ledger) {
+        guard !names.isEmpty else { return }
+        let list = names.joined(separator: ", ")
+        ledger.report(source, .hostConflict, "port \(group.number): \(list) is served by an older resource")
+    }
+}
+
+/// What listeners of a proxy consist of.
+struct Listeners {
+    var listeners: [ListenerMessage] = []
+    var routes: [RouteConfigurationMessage] = []
+    var clusters: [ClusterMessage] = []
+}

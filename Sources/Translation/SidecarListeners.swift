@@ -1,0 +1,186 @@
+internal import Base
+internal import Registry
+internal import Resources
+internal import XDS
+
+/// Listeners of a sidecar: the app's way out, extra egress ports, and the ways in.
+struct SidecarListeners {
+    let mesh: MeshSnapshot
+    let node: ProxyNode
+    let places: SidecarPlaces
+    private let routes: SidecarRoutes
+    private let managers: ConnectionManagers
+    private let serverTLS: ServerTLS
+
+    init(mesh: MeshSnapshot, node: ProxyNode, places: SidecarPlaces) {
+        self.mesh = mesh
+        self.node = node
+        self.places = places
+        routes = SidecarRoutes(mesh: mesh, node: node)
+        managers = ConnectionManagers(mesh: mesh)
+        serverTLS = ServerTLS(material: TLSMaterial(mesh: mesh, node: node))
+    }
+
+    func build(ledger: inout Ledger) -> Listeners {
+        var built = Listeners()
+        if let source = routes.scope.source { ledger.use(source) }
+        var addresses: Set<String> = []
+        for egress in routes.scope.egress {
+            let port = egress.port.map { UInt16(clamping: $0.number) } ?? places.outboundPort
+            let address = egress.port == nil ? places.outboundAddress : egress.bind ?? places.outboundAddress
+            guard addresses.insert("\(address):\(port)").inserted else { continue }
+            outbound(egress, address: address, port: port, built: &built, ledger: &ledger)
+        }
+        // Without a listener for all ports the app still finds the outbound port, with nothing behind it.
+        if addresses.insert("\(places.outboundAddress):\(places.outboundPort)").inserted {
+            let nothing = SidecarScope.Egress(port: nil, bind: nil, imports: [])
+            outbound(
+                nothing,
+                address: places.outboundAddress,
+                port: places.outboundPort,
+                built: &built,
+                ledger: &ledger
+            )
+        }
+        for port in places.inbound { inbound(port, built: &built, ledger: &ledger) }
+        return built
+    }
+
+    // MARK: Out
+
+    private func outbound(
+        _ egress: SidecarScope.Egress,
+        address: String,
+        port: UInt16,
+        built: inout Listeners,
+        ledger: inout Ledger
+    ) {
+        let name = "\(address)_\(port)"
+        let statPrefix = "outbound_\(name)"
+        let only = egress.port.map { Int($0.number) }
+        let spoken = egress.port?.protocol.flatMap { PortProtocol(parsing: $0) }
+        var chains: [FilterChainMessage] = []
+        let services = routes.services(through: egress)
+        if let spoken, spoken == .tcp {
+            let service = services.first { $0.port(numbered: only ?? 0) != nil }
+            guard let service, let target = service.port(numbered: only ?? 0) else { return }
+            ledger.use(service.source)
+            let targets = routes.tunnels.targets(to: service, port: target, ledger: &ledger)
+            chains = [Chains.chain(name: "tcp", filter: Chains.tcp(targets, statPrefix: statPrefix))]
+        } else {
+            if spoken == nil || spoken?.isTLS == true {
+                chains += secure(services, only: only, statPrefix: statPrefix, ledger: &ledger)
+            }
+            if spoken == nil || spoken?.isHTTP == true {
+                let routeName = String(port)
+                built.routes.append(
+                    routes.configuration(name: routeName, through: egress, port: only, ledger: &ledger)
+                )
+                let manager = managers.outbound(routeConfiguration: routeName, statPrefix: statPrefix)
+                let transport = chains.isEmpty ? "" : "raw_buffer"
+                chains.append(
+                    Chains.chain(name: "http", transportProtocol: transport, filter: Chains.http(manager))
+                )
+            }
+        }
+        guard !chains.isEmpty else { return }
+        built.listeners.append(
+            Chains.listener(
+                name: name,
+                address: address,
+                port: port,
+                direction: .outbound,
+                chains: chains,
+                inspectsTLS: chains.count > 1 || spoken?.isTLS == true
+            )
+        )
+    }
+
+    private func secure(
+        _ services: [MeshService],
+        only: Int?,
+        statPrefix: String,
+        ledger: inout Ledger
+    ) -> [FilterChainMessage] {
+        var chains = routes.tunnels.byServerName(services, port: only, ledger: &ledger).filter { !$0.targets.isEmpty }
+            .map { tunnel in
+                Chains.chain(
+                    name: "tls.\(tunnel.serverNames[0])",
+                    serverNames: tunnel.serverNames,
+                    transportProtocol: "tls",
+                    filter: Chains.tcp(tunnel.targets, statPrefix: statPrefix)
+                )
+            }
+        let rest = routes.isOpen ? routes.openCluster(ledger: &ledger) : ledger.needBlackHole()
+        chains.append(
+            Chains.chain(
+                name: "tls",
+                transportProtocol: "tls",
+                filter: Chains.tcp([(rest, 1)], statPrefix: statPrefix)
+            )
+        )
+        return chains
+    }
+
+    // MARK: In
+
+    /// Words in a ClientHello's ALPN by which a mesh peer is known. Source: Istio.
+    static let meshProtocols = ["istio", "istio-peer-exchange", "istio-http/1.0", "istio-http/1.1", "istio-h2"]
+
+    /// Mesh peers come with mTLS; anything else is let in as it is (PERMISSIVE), TLS of the app's own unopened.
+    private func inbound(_ port: InboundPort, built: inout Listeners, ledger: inout Ledger) {
+        let cluster = Clusters.inbound(port, pool: routes.scope.inboundConnectionPool, settings: mesh.settings)
+        built.clusters.append(cluster)
+        let name = "\(port.listenAddress)_\(port.listenPort)"
+        let statPrefix = "inbound_\(name)"
+        let tcp = Chains.tcp([(cluster.name, 1)], statPrefix: statPrefix)
+        let isHTTP = port.portProtocol.isHTTP
+        let filter = isHTTP ? http(port, cluster: cluster.name, statPrefix: statPrefix) : tcp
+        var chains: [FilterChainMessage] = []
+        if let tls = try? serverTLS.inbound(isHTTP: isHTTP, ledger: &ledger) {
+            chains.append(
+                Chains.chain(
+                    name: "mesh",
+                    transportProtocol: "tls",
+                    applicationProtocols: Self.meshProtocols,
+                    tls: tls,
+                    filter: filter
+                )
+            )
+        }
+        chains.append(Chains.chain(name: "tls", transportProtocol: "tls", filter: tcp))
+        chains.append(Chains.chain(name: "plain", transportProtocol: "raw_buffer", filter: filter))
+        built.listeners.append(
+            Chains.listener(
+                name: name,
+                address: port.listenAddress,
+                port: port.listenPort,
+                direction: .inbound,
+                chains: chains,
+                inspectsTLS: true
+            )
+        )
+    }
+
+    private func http(_ port: InboundPort, cluster: String, statPrefix: String) -> NetworkFilter {
+        var route = RouteMessage()
+        route.name = "default"
+        route.match.prefix = "/"
+        route.route.cluster = cluster
+        route.route.timeout = Wire.duration(.zero)
+        // The app may close an idle connection just as it is chosen; a request that was not sent yet is tried again.
+        if !port.portProtocol.isGRPC {
+            route.route.retryPolicy.retryOn = "reset-before-request"
+            route.route.retryPolicy.numRetries = Wire.uint(2)
+        }
+        var host = VirtualHostMessage()
+        host.name = "inbound|http|\(port.appPort)"
+        host.domains = ["*"]
+        host.routes = [route]
+        var table = RouteConfigurationMessage()
+        table.name = "inbound|\(port.appPort)||"
+        table.virtualHosts = [host]
+        table.validateClusters = Wire.bool(false)
+        return Chains.http(managers.inbound(routes: table, statPrefix: statPrefix))
+    }
+}

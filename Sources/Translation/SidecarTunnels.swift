@@ -1,0 +1,121 @@
+internal import Base
+internal import Registry
+internal import Resources
+internal import XDS
+
+/// TCP out of a sidecar: CONNECT tunnels and TLS told apart by server name.
+struct SidecarTunnels {
+    let mesh: MeshSnapshot
+    let node: ProxyNode
+    let rules: [RoutingRules]
+    let destinations: Destinations
+
+    init(mesh: MeshSnapshot, node: ProxyNode, rules: [RoutingRules]) {
+        self.mesh = mesh
+        self.node = node
+        self.rules = rules
+        destinations = Destinations(mesh: mesh, node: node)
+    }
+
+    /// Where bytes for a port of a service go: by the tls rules of its VirtualService on a TLS port, by its tcp rules on
+    /// others, else to the service itself.
+    func targets(to service: MeshService, port: MeshPort, ledger: inout Ledger) -> [(cluster: String, weight: Int)] {
+        if let routing = SidecarRoutes.routing(of: service.hostname, in: rules) {
+            if port.portProtocol.isTLS,
+                let rule = tlsRule(of: routing, serverName: service.hostname, port: port.number)
+            {
+                ledger.use(routing.source)
+                return resolve(rule.route, port: port.number, source: routing.source, ledger: &ledger)
+            }
+            if !port.portProtocol.isHTTP, let rule = tcpRule(of: routing, port: port.number) {
+                ledger.use(routing.source)
+                return resolve(rule.route, port: port.number, source: routing.source, ledger: &ledger)
+            }
+        }
+        return [(destinations.resolve(service, port: port, ledger: &ledger).reference.name, 1)]
+    }
+
+    /// A filter chain's worth of server names with where they go.
+    struct Tunnel {
+        var serverNames: [String]
+        var targets: [(cluster: String, weight: Int)]
+    }
+
+    /// The TLS ports of services, and server names that only VirtualServices know.
+    func byServerName(_ services: [MeshService], port only: Int?, ledger: inout Ledger) -> [Tunnel] {
+        var tunnels: [Tunnel] = []
+        var taken: Set<String> = []
+        for routing in rules {
+            for rule in routing.tls {
+                for match in rule.match where applies(match, port: match.port.map(Int.init) ?? only ?? 443) {
+                    let number = match.port.map(Int.init) ?? only ?? 443
+                    if let only, only != number { continue }
+                    let names = match.sniHosts.map { $0.lowercased() }.filter { taken.insert($0).inserted }
+                    guard !names.isEmpty else { continue }
+                    ledger.use(routing.source)
+                    tunnels.append(
+                        Tunnel(
+                            serverNames: names,
+                            targets: resolve(rule.route, port: number, source: routing.source, ledger: &ledger)
+                        )
+                    )
+                }
+            }
+        }
+        for service in services {
+            let secure = service.ports.filter { port in
+                port.portProtocol.isTLS && (only == nil || only == port.number)
+            }
+            // The hello does not carry a port: 443 is meant, or the only TLS port there is.
+            guard let port = secure.first(where: { $0.number == 443 }) ?? (secure.count == 1 ? secure.first : nil),
+                taken.insert(service.hostname).inserted
+            else { continue }
+            let name = destinations.resolve(service, port: port, ledger: &ledger).reference.name
+            tunnels.append(Tunnel(serverNames: [service.hostname], targets: [(name, 1)]))
+        }
+        return tunnels
+    }
+
+    // MARK: Rules
+
+    private func tlsRule(of routing: RoutingRules, serverName: String, port: Int) -> TLSRoute? {
+        let name = HostPattern(serverName)
+        return routing.tls.first { rule in
+            rule.match.contains { match in
+                applies(match, port: port)
+                    && match.sniHosts.contains { name.isSubset(of: HostPattern($0.lowercased())) }
+            }
+        }
+    }
+
+    private func tcpRule(of routing: RoutingRules, port: Int) -> TCPRoute? {
+        routing.tcp.first { rule in
+            rule.match.isEmpty
+                || rule.match.contains { match in
+                    (match.port == nil || match.port.map(Int.init) == port)
+                        && (match.gateways.isEmpty || match.gateways.contains("mesh"))
+                        && Labels.contains(node.labels, all: match.sourceLabels)
+                        && (match.sourceNamespace == nil || match.sourceNamespace == node.namespace)
+                }
+        }
+    }
+
+    private func applies(_ match: TLSMatchAttributes, port: Int) -> Bool {
+        (match.port == nil || match.port.map(Int.init) == port)
+            && (match.gateways.isEmpty || match.gateways.contains("mesh"))
+            && Labels.contains(node.labels, all: match.sourceLabels)
+            && (match.sourceNamespace == nil || match.sourceNamespace == node.namespace)
+    }
+
+    private func resolve(
+        _ route: [RouteDestination],
+        port: Int,
+        source: ResourceKey,
+        ledger: inout Ledger
+    ) -> [(cluster: String, weight: Int)] {
+        route.filter { route.count == 1 || $0.weight > 0 }.map { target in
+            let resolved = destinations.resolve(target.destination, listenPort: port, source: source, ledger: &ledger)
+            return (resolved.reference.name, max(1, Int(target.weight)))
+        }
+    }
+}
