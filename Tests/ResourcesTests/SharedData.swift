@@ -16,7 +16,9 @@ enum SharedData {
 
     static func files(in folder: String) -> [String] {
         let all = FileManager.default.enumerator(atPath: root.appendingPathComponent(folder).path)
-        return (all?.compactMap { $0 as? String } ?? []).filter { $0.hasSuffix(".yaml") }.sorted().map { "\(folder)/\($0)" }
+        return (all?.compactMap { $0 as? String } ?? []).filter { $0.hasSuffix(".yaml") }.sorted().map {
+            "\(folder)/\($0)"
+        }
     }
 }
 

@@ -29,8 +29,50 @@ public struct Admission: Sendable {
 
     public init(_ environment: Environment) { self.environment = environment }
 
+    /// Warnings of the result include those of decoding; callers need not add them again.
+    ///
     /// - Throws: the first conflict, or all violations of all objects. Nothing of the change is accepted then.
     public func admit(_ change: Change, against current: ResourceSet) throws(AdmissionError) -> AdmittedChange {
-        AdmittedChange(results: [], baseRevision: current.revision, resulting: current)
+        if let wanted = change.ifRevision, wanted != current.revision {
+            throw .revisionMismatch(wanted: wanted, current: current.revision)
+        }
+        var turn = Turn(environment: environment, current: current, count: change.actions.count)
+        // Namespaces first, so that the order of a batch does not matter.
+        let order =
+            change.actions.indices.filter { change.actions[$0].isNamespaceWrite }
+            + change.actions.indices.filter { !change.actions[$0].isNamespaceWrite }
+        for index in order { try turn.perform(change.actions[index], index) }
+        guard turn.invalid.isEmpty else { throw .invalid(turn.invalid) }
+        turn.resolveReferences()
+        let admitted = turn.finish()
+        guard admitted.makesRevision else { return admitted }
+        let faults = environment.compile(admitted.resulting)
+        guard faults.isEmpty else { throw .invalid(Self.group(faults, admitted)) }
+        return admitted
+    }
+
+    private static func group(
+        _ faults: [(key: ResourceKey, violation: Violation)],
+        _ admitted: AdmittedChange
+    ) -> [(action: Int, key: ResourceKey, violations: [Violation])] {
+        var groups: [(action: Int, key: ResourceKey, violations: [Violation])] = []
+        for fault in faults {
+            if let position = groups.firstIndex(where: { $0.key == fault.key }) {
+                groups[position].violations.append(fault.violation)
+            } else {
+                let action = admitted.results.firstIndex { $0.key == fault.key } ?? 0
+                groups.append((action, fault.key, [fault.violation]))
+            }
+        }
+        return groups
+    }
+}
+
+extension Change.Action {
+    fileprivate var isNamespaceWrite: Bool {
+        switch self {
+        case .create(let resource, _), .update(let resource, _, _), .put(let resource, _): resource.kind == .namespace
+        case .updateStatus, .delete: false
+        }
     }
 }

@@ -1,6 +1,7 @@
 /// Where a value stands in a document: `spec.http[0].route[1].weight`.
 ///
-/// Keys that are not plain names are written in brackets: `metadata.labels["app.kubernetes.io/name"]`.
+/// Keys that are not plain names are written in brackets: `metadata.labels["app.kubernetes.io/name"]`. A dot in a key is
+/// left as it is (`data.tls.key`), as people write it.
 public struct JSONPath: Hashable, Sendable, CustomStringConvertible {
     public enum Step: Hashable, Sendable {
         case key(String)
@@ -49,7 +50,7 @@ public struct JSONPath: Hashable, Sendable, CustomStringConvertible {
         !key.isEmpty
             && key.utf8.allSatisfy { byte in
                 (97...122).contains(byte) || (65...90).contains(byte) || (48...57).contains(byte)
-                    || [0x5F, 0x2D, 0x24, 0x40].contains(byte)
+                    || [0x5F, 0x2D, 0x2E, 0x24, 0x40].contains(byte)
             }
     }
 }
