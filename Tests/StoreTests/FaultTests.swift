@@ -40,7 +40,7 @@ import Testing
         let filler = fixture.directory + "/filler"
         let before = store.current
         var refusal: StoreError?
-        FileManager.default.createFile(atPath: filler, contents: Data(count: 64 << 10))
+        try Data(count: 64 << 10).write(to: URL(filePath: filler))
         let big = String(repeating: "x", count: 200 << 10)
         for number in 0..<40 where refusal == nil {
             do {
