@@ -127,7 +127,8 @@ import Testing
     @Test func `status has its own door, and makes no revision`() async throws {
         await fixture.send("POST", virtualServices, webYAML)
         let revision = fixture.store.current.revision
-        let patch = #"{"status":{"conditions":[{"type":"Ready","status":"True"}]},"spec":{"hosts":["not.example.com"]}}"#
+        let patch =
+            #"{"status":{"conditions":[{"type":"Ready","status":"True"}]},"spec":{"hosts":["not.example.com"]}}"#
         let status = await fixture.send("PATCH", virtualServices + "/web/status", patch, type: merge)
         #expect(status.status == 200, "\(status.text)")
         #expect(status.json.at("status", "conditions")?[0]?["type"] == "Ready")

@@ -113,7 +113,9 @@ import Testing
         let seed: UInt64 = 20_261_124
         var random = SeededGenerator(seed: seed)
         let before = fixture.store.current
-        let types = ["application/json", "application/yaml", "application/merge-patch+json", "application/json-patch+json"]
+        let types = [
+            "application/json", "application/yaml", "application/merge-patch+json", "application/json-patch+json",
+        ]
         for round in 0..<400 {
             let bytes = mutated(round % 2 == 0 ? webYAML : configMap("a"), &random)
             let method = ["POST", "PUT", "PATCH", "DELETE"][round % 4]
