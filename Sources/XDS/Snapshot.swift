@@ -12,6 +12,13 @@ public struct EncodedResource: Hashable, Sendable {
         version = ContentHash.text(of: bytes)
     }
 
+    /// One that came over the wire with the version its sender gave it.
+    public init(name: String, bytes: [UInt8], version: String) {
+        self.name = name
+        self.bytes = bytes
+        self.version = version.isEmpty ? ContentHash.text(of: bytes) : version
+    }
+
     public static func == (a: Self, b: Self) -> Bool {
         a.version == b.version && a.name == b.name && a.bytes == b.bytes
     }
