@@ -1,4 +1,4 @@
-import Crypto
+import Foundation
 import Resources
 import Testing
 
@@ -247,6 +247,32 @@ import Testing
         #expect(ResourceFiles.resolve("/srv/files/c.pem", root: "/srv/files/") == "/srv/files/c.pem")
         #expect(ResourceFiles.resolve("/srv/files/../secret", root: "/srv/files") == nil)
         #expect(ResourceFiles.resolve("relative.pem", root: "/srv/files") == nil)
+    }
+
+    @Test func `only files below the root are read`() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "files-\(UInt64.random(in: 0...(.max)))"
+        )
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let inside = folder.appendingPathComponent("root/etc")
+        try FileManager.default.createDirectory(at: inside, withIntermediateDirectories: true)
+        try Data("inside".utf8).write(to: inside.appendingPathComponent("c.pem"))
+        try Data("outside".utf8).write(to: folder.appendingPathComponent("k.pem"))
+        let link = inside.appendingPathComponent("k.pem")
+        try FileManager.default.createSymbolicLink(at: link, withDestinationURL: folder.appendingPathComponent("k.pem"))
+        let rule = try Self.resource(
+            """
+            apiVersion: networking.istio.io/v1alpha3
+            kind: DestinationRule
+            metadata: {name: ext}
+            spec:
+              host: a.b
+              trafficPolicy: {tls: {mode: MUTUAL, clientCertificate: /etc/c.pem, privateKey: /etc/k.pem}}
+            """
+        )
+        let root = folder.appendingPathComponent("root").path
+        let contents = ResourceFiles.contents(of: ResourceSet([rule]), root: root)
+        #expect(contents == ["/etc/c.pem": Array("inside".utf8)])
     }
 
     @Test func `generated names are completed by the server`() throws {

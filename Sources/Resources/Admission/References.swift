@@ -213,7 +213,9 @@ struct References {
     }
 
     /// Credentials live beside the gateways (root namespace) or beside the resource.
-    private func secret(_ name: String, _ path: JSONPath, _ namespace: String) -> [Warning] {
+    private func secret(_ written: String, _ path: JSONPath, _ namespace: String) -> [Warning] {
+        let scheme = "kubernetes://"
+        let name = written.hasPrefix(scheme) ? String(written.dropFirst(scheme.count)) : written
         let spaces = [rootNamespace, namespace]
         if spaces.contains(where: { resources[.secret, namespace: $0, name: name] != nil }) { return [] }
         return [missing(path, "Secret \(name) in namespace \(spaces.joined(separator: " or "))")]

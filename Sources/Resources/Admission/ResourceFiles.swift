@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// File paths inside resources, and the folder they are confined to (`--resource-root`).
 public enum ResourceFiles {
     /// The file that `path` names: itself when it lies below `root`, else the same path inside `root`.
@@ -10,6 +12,28 @@ public enum ResourceFiles {
         guard !parts.contains(""), !parts.contains("."), !parts.contains("..") else { return nil }
         let base = root.hasSuffix("/") ? String(root.dropLast()) : root
         return path.hasPrefix(base + "/") ? path : base + path
+    }
+
+    private static let fileBytesMax = 1 << 20
+
+    /// What the files that resources name hold, by the path as written. Files that are missing, larger than 1 MiB, or
+    /// reach outside of `root` through a link are left out.
+    public static func contents(of resources: ResourceSet, root: String) -> [String: [UInt8]] {
+        let kinds: [ResourceKind] = [.gateway, .sidecar, .destinationRule]
+        let named = kinds.flatMap { resources.unordered($0).flatMap { paths(in: $0).map(\.path) } }
+        let home = URL(fileURLWithPath: root).resolvingSymlinksInPath().path
+        var contents: [String: [UInt8]] = [:]
+        for path in Set(named) {
+            guard let place = resolve(path, root: root) else { continue }
+            let file = URL(fileURLWithPath: place).resolvingSymlinksInPath()
+            guard file.path.hasPrefix(home.hasSuffix("/") ? home : home + "/"),
+                let values = try? file.resourceValues(forKeys: [.isRegularFileKey, .fileSizeKey]),
+                values.isRegularFile == true, let size = values.fileSize, size <= fileBytesMax,
+                let data = try? Data(contentsOf: file)
+            else { continue }
+            contents[path] = Array(data)
+        }
+        return contents
     }
 
     /// Every file path of a resource with its place.

@@ -47,7 +47,7 @@ public struct JSONPath: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static func isPlain(_ key: String) -> Bool {
-        !key.isEmpty
+        !key.isEmpty && key.utf8.first != 0x2E && key.utf8.last != 0x2E
             && key.utf8.allSatisfy { byte in
                 (97...122).contains(byte) || (65...90).contains(byte) || (48...57).contains(byte)
                     || [0x5F, 0x2D, 0x2E, 0x24, 0x40].contains(byte)

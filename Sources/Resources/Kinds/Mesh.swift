@@ -118,7 +118,7 @@ public struct MeshConfigSpec: FieldObject {
     public init() {}
     public static let fields: [Field<MeshConfigSpec>] = [
         Field("connectTimeout", \.connectTimeout, "to upstream hosts; default 10s"),
-        Field("accessLogFile", \.accessLogFile, "/dev/stdout (default) or empty for none", keepsEmpty: true),
+        Field("accessLogFile", \.accessLogFile, "/dev/stdout, the default", keepsEmpty: true),
         Field("accessLogFormat", \.accessLogFormat, "default our JSON"),
         Field("accessLogEncoding", \.accessLogEncoding, "default JSON"),
         Field("outboundTrafficPolicy", \.outboundTrafficPolicy, "unknown destinations; default ALLOW_ANY"),

@@ -40,7 +40,7 @@ extension Server {
             if tls.httpsRedirect, word != "HTTP" {
                 findings.warn(at: "httpsRedirect", "IST0133", "has an effect on plain HTTP servers only")
             }
-            if Names.tlsProtocols.contains(word) || !isRedirectOnly { tls.check(&findings) }
+            if Names.tlsProtocols.contains(word) { tls.check(&findings) }
         }
     }
 

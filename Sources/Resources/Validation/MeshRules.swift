@@ -28,7 +28,17 @@ extension MeshConfigSpec {
             findings.error(at: "rootNamespace", "mesh.root-namespace", "is not a namespace")
         }
         if let accessLogFile, !accessLogFile.isEmpty, accessLogFile != "/dev/stdout" {
-            findings.error(at: "accessLogFile", "mesh.access-log", "must be /dev/stdout or empty")
+            findings.error(at: "accessLogFile", "mesh.access-log", "must be /dev/stdout")
+        }
+        if accessLogFile == "" {
+            findings.error(at: "accessLogFile", "not-supported", "the access log cannot be turned off in this version")
+        }
+        if accessLogEncoding == .text {
+            findings.error(
+                at: "accessLogEncoding",
+                "not-supported",
+                "is not supported by this version; the log is JSON"
+            )
         }
         findings.inside("outboundTrafficPolicy", outboundTrafficPolicy) { $0.check(isMesh: true, &$1) }
         findings.inside("localityLbSetting", localityLbSetting) { $0.check(hasOutlierDetection: true, &$1) }

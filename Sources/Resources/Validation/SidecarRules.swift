@@ -105,6 +105,7 @@ extension SidecarSpec.IstioIngressListener {
                 bind.hasPrefix("unix://") ? "unix sockets are not supported for ingress" : "must be an IP address"
             )
         }
+        findings.checkCapture(captureMode)
         findings.inside("port", port) { $1.check(listenerPort: $0, allowsZero: false) }
         if let defaultEndpoint, !Self.isEndpoint(defaultEndpoint) {
             findings.error(
@@ -160,6 +161,7 @@ extension SidecarSpec.IstioEgressListener {
         if isUnix, captureMode == .iptables {
             findings.error(at: "captureMode", "sidecar.capture", "must be DEFAULT or NONE with a unix socket")
         }
+        findings.checkCapture(captureMode)
         findings.inside("port", port) { $1.check(listenerPort: $0, allowsZero: isUnix) }
         if hosts.isEmpty { findings.error(at: "hosts", "sidecar.egress.hosts", "needs at least one host") }
         findings.each("hosts", hosts) { host, findings in
@@ -183,6 +185,15 @@ extension SidecarSpec.IstioEgressListener {
 }
 
 extension Findings {
+    fileprivate mutating func checkCapture(_ mode: SidecarSpec.CaptureMode?) {
+        guard mode == .iptables else { return }
+        error(
+            at: "captureMode",
+            "not-supported",
+            "is not supported by this version; apps connect to the listener itself"
+        )
+    }
+
     fileprivate mutating func check(listenerPort port: Port, allowsZero: Bool) {
         if !(allowsZero && port.number == 0) { checkPort("number", port.number) }
         if allowsZero, port.number != 0 { error(at: "number", "port.unix", "must be 0 with a unix socket") }

@@ -1,23 +1,130 @@
-/// Fields of the API that this version does not carry out yet. They are refused: nothing is accepted and then ignored.
+/// Fields of the API that this version does not carry out yet: nothing is accepted and then silently ignored.
 ///
-/// One row per field; the row goes when the field works. `[]` stands for any index, `{}` for any key of a map.
+/// One row per field; the row goes when the field works. `[]` stands for any index, `{@}` for keys of a map that begin
+/// with `@`. Source: DECISIONS 3.
 enum Unsupported {
+    enum Answer: Sendable {
+        /// 422 "not supported", because traffic would go another way than written.
+        case refused
+        /// A Warning, because traffic is the same without it.
+        case warned
+    }
+
     struct Row: Sendable {
         var kind: ResourceKind
         var path: String
+        var answer: Answer
         var hint: String
     }
 
-    static let rows: [Row] = [
-        Row(kind: .gateway, path: "spec.servers[].defaultEndpoint", hint: "Istio never implemented it either"),
-        Row(
-            kind: .sidecar,
-            path: "spec.outboundTrafficPolicy.egressProxy",
-            hint: "write a VirtualService to the egress gateway"
-        ),
-        Row(kind: .virtualService, path: "spec.http[].match[].headers{@}", hint: "routing by JWT claims"),
-        Row(kind: .virtualService, path: "spec.http[].match[].withoutHeaders{@}", hint: "routing by JWT claims"),
-    ]
+    static let rows: [Row] =
+        [
+            Row(
+                kind: .gateway,
+                path: "spec.servers[].defaultEndpoint",
+                answer: .refused,
+                hint: "Istio never carried it out"
+            ),
+            Row(kind: .virtualService, path: "spec.http[].match[].headers{@}", answer: .refused, hint: claims),
+            Row(kind: .virtualService, path: "spec.http[].match[].withoutHeaders{@}", answer: .refused, hint: claims),
+            Row(
+                kind: .virtualService,
+                path: "spec.tcp[].match[].sourceSubnet",
+                answer: .refused,
+                hint: "match by gateway"
+            ),
+            Row(
+                kind: .virtualService,
+                path: "spec.http[].match[].statPrefix",
+                answer: .warned,
+                hint: "see the route's name"
+            ),
+            Row(
+                kind: .virtualService,
+                path: "spec.http[].retries.retryRemoteLocalities",
+                answer: .warned,
+                hint: "retries pick any endpoint that was not tried"
+            ),
+            Row(
+                kind: .workloadGroup,
+                path: "spec.probe",
+                answer: .warned,
+                hint: "the sidecar's connection says who lives"
+            ),
+            Row(kind: .proxyConfig, path: "spec.concurrency", answer: .warned, hint: "write --workers where it starts"),
+            Row(
+                kind: .proxyConfig,
+                path: "spec.environmentVariables",
+                answer: .warned,
+                hint: "set them where it starts"
+            ),
+            Row(kind: .proxyConfig, path: "spec.image", answer: .warned, hint: "there is one program"),
+            Row(
+                kind: .service,
+                path: "spec.sessionAffinity",
+                answer: .warned,
+                hint: "write consistentHash.useSourceIp"
+            ),
+            Row(
+                kind: .service,
+                path: "spec.loadBalancerSourceRanges",
+                answer: .warned,
+                hint: "nothing filters by source"
+            ),
+            Row(kind: .meshConfig, path: "spec.accessLogFormat", answer: .refused, hint: "the log is JSON"),
+            Row(
+                kind: .meshConfig,
+                path: "spec.trustDomainAliases",
+                answer: .refused,
+                hint: "there is one trust domain"
+            ),
+            Row(kind: .meshConfig, path: "spec.defaultConfig.concurrency", answer: .refused, hint: "write --workers"),
+            Row(
+                kind: .meshConfig,
+                path: "spec.defaultConfig.drainDuration",
+                answer: .refused,
+                hint: "write --drain-timeout"
+            ),
+            Row(
+                kind: .meshConfig,
+                path: "spec.defaultConfig.terminationDrainDuration",
+                answer: .refused,
+                hint: "write --drain-timeout"
+            ),
+        ] + policies
+
+    private static let claims = "requests are not matched by JWT claims"
+
+    /// Sections of traffic policies, at each place where one can stand.
+    private static let policies: [Row] = {
+        let sections: [(path: String, hint: String)] = [
+            ("loadBalancer.zoneAwareLbSetting", "use localityLbSetting.enabled"),
+            ("loadBalancer.localityLbSetting.distribute", "use weights of endpoints"),
+            ("loadBalancer.localityLbSetting.failover", "the nearest healthy locality is used by itself"),
+            ("loadBalancer.localityLbSetting.failoverPriority", "the nearest healthy locality is used by itself"),
+            ("outlierDetection.outlierDetectionHttpErrorCodes", "every 5xx counts"),
+        ]
+        let whole: [(path: String, hint: String)] = [
+            ("tunnel", "send the traffic through a gateway"), ("retryBudget", "use connectionPool.http.maxRetries"),
+        ]
+        var rows: [Row] = []
+        for base in ["spec.trafficPolicy", "spec.subsets[].trafficPolicy"] {
+            for (path, hint) in sections + whole {
+                rows.append(Row(kind: .destinationRule, path: "\(base).\(path)", answer: .refused, hint: hint))
+            }
+            for (path, hint) in sections {
+                let place = "\(base).portLevelSettings[].\(path)"
+                rows.append(Row(kind: .destinationRule, path: place, answer: .refused, hint: hint))
+            }
+        }
+        for name in ["distribute", "failover", "failoverPriority"] {
+            let place = "spec.localityLbSetting.\(name)"
+            rows.append(
+                Row(kind: .meshConfig, path: place, answer: .refused, hint: "the nearest healthy locality is used")
+            )
+        }
+        return rows
+    }()
 
     static func check(_ resource: Resource, _ findings: inout Findings) {
         for row in rows where row.kind == resource.kind {
@@ -26,10 +133,22 @@ enum Unsupported {
         }
     }
 
+    private static func report(_ row: Row, _ findings: inout Findings) {
+        switch row.answer {
+        case .refused: findings.error("not-supported", "is not supported by this version; \(row.hint)")
+        case .warned: findings.warn("GH0007", "has no effect in this version; \(row.hint)")
+        }
+    }
+
+    /// Empty lists, `false` and Kubernetes' word for "no" ask for nothing.
+    private static func asksForNothing(_ value: JSONValue) -> Bool {
+        value.isNull || value == .array([]) || value == .bool(false) || value == "None" || value == ""
+    }
+
     private static func walk(_ value: JSONValue, _ steps: ArraySlice<String>, _ row: Row, _ findings: inout Findings) {
         guard var step = steps.first else {
-            guard !value.isNull else { return }
-            return findings.error("not-supported", "is not supported by this version; \(row.hint)")
+            guard !asksForNothing(value) else { return }
+            return report(row, &findings)
         }
         let rest = steps.dropFirst()
         if step.hasSuffix("[]") {
@@ -43,7 +162,7 @@ enum Unsupported {
             step.removeLast(3)
             findings.inside(step) { findings in
                 for key in value[step]?.objectValue?.keys ?? [] where key.hasPrefix("@") {
-                    findings.error(at: key, "not-supported", "is not supported by this version; \(row.hint)")
+                    findings.inside(key) { report(row, &$0) }
                 }
             }
         } else if let member = value[step] {
