@@ -10,11 +10,3 @@ enum HTTP2Preface {
         return count >= text.utf8CodeUnitCount ? .whole : .part
     }
 }
-
-final class HTTP2ServerEngine: ServerEngine {
-    init(_ server: ServerConnection) {}
-}
-
-final class HTTP2ClientEngine: ClientEngine {
-    init(_ client: ClientConnection) {}
-}
