@@ -2,7 +2,7 @@ internal import Base
 internal import CSys
 internal import Glibc
 
-/// Names to addresses through the system's resolver, which blocks: each question gets a thread of its own for its duration.
+/// Names to addresses through the system's resolver, which blocks: each question gets a thread of its own.
 enum Resolver {
     private final class Question {
         let host: String

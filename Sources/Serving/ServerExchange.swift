@@ -3,7 +3,7 @@ internal import HTTP
 internal import Transport
 
 /// One request and its answer, on the reactor's side; the handler's task talks to it through `Inlet` and `Outlet`.
-// @unchecked Sendable: every stored `var` is read and written on the loop's thread only. `onX` are called there, and tasks
+// @unchecked Sendable: every stored `var` is used on the loop's thread only. `onX` are called there, and tasks
 // reach `respond`, `perform` and `resumeReading` only through `loop.submit`.
 final class ServerExchange: ServerStreamConsumer, @unchecked Sendable {
     let loop: EventLoop
