@@ -68,12 +68,14 @@ final class ClientState: ClientConnectionDelegate, @unchecked Sendable {
 
     // MARK: Connections
 
-    /// HTTP/2 shares one connection; HTTP/1 gets one for each waiting request, up to a limit.
+    /// HTTP/2 shares one connection, and waits when that one has no stream free; HTTP/1 gets a connection for each
+    /// waiting request, up to a limit.
     private func connectAsNeeded() {
         let underWay = attempts.count + resolving
-        let speaksHTTP2 =
-            options.isHTTP2 || connections.contains { $0.isReady && $0.version == .http2 && !$0.isRetired }
-        let wanted = speaksHTTP2 ? min(queue.count, 1) : min(queue.count, Self.connectionsMax - connections.count)
+        let hasShared = connections.contains { $0.isReady && $0.version == .http2 && !$0.isRetired }
+        let wanted =
+            hasShared
+            ? 0 : min(queue.count, options.isHTTP2 ? 1 : Self.connectionsMax - connections.count + attempts.count)
         guard wanted > underWay else { return }
         for _ in underWay..<wanted { connect() }
     }

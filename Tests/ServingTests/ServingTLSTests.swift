@@ -13,6 +13,10 @@ private let whoAmI: HTTPServer.Handler = { request in
     )
 }
 
+private func status(of client: HTTPClient) async throws -> Int {
+    try await within { try await client.send("GET", "/").status }
+}
+
 @Suite struct ServingTLSTests {
     let certificates: TestCertificates
 
@@ -23,7 +27,8 @@ private let whoAmI: HTTPServer.Handler = { request in
             let client = try client(address, tls: certificates.clientOptions())
             defer { client.close() }
             try await within {
-                #expect(try await client.send("GET", "/").text() == "http2 true nobody - -")
+                let text = try await client.send("GET", "/").text()
+                #expect(text == "http2 true nobody - -")
             }
         }
     }
@@ -73,7 +78,7 @@ private let whoAmI: HTTPServer.Handler = { request in
             rightIdentity.expectedURINames = ["spiffe://cluster.local/ns/istio-system/sa/gatehouse"]
             let client = try client(address, tls: rightIdentity)
             defer { client.close() }
-            try await within { #expect(try await client.send("GET", "/").status == 200) }
+            #expect(try await status(of: client) == 200)
         }
     }
 
@@ -82,14 +87,12 @@ private let whoAmI: HTTPServer.Handler = { request in
         try await withServer(tls: certificates.options(), handler: whoAmI) { server, address in
             let old = try client(address, tls: certificates.clientOptions())
             defer { old.close() }
-            try await within { #expect(try await old.send("GET", "/").status == 200) }
+            #expect(try await status(of: old) == 200)
             try await server.replaceTLS(others.options(), on: address)
             let new = try client(address, tls: others.clientOptions())
             defer { new.close() }
-            try await within {
-                #expect(try await new.send("GET", "/").status == 200)
-                #expect(try await old.send("GET", "/").status == 200)
-            }
+            #expect(try await status(of: new) == 200)
+            #expect(try await status(of: old) == 200)
         }
     }
 

@@ -84,11 +84,12 @@ struct TestCertificates {
     }
 }
 
+struct TookTooLong: Error {}
+
 /// Fails a test that hangs instead of letting it hang.
 func within<T: Sendable>(_ limit: Duration = .seconds(10), _ body: @escaping @Sendable () async throws -> T)
     async throws -> T
 {
-    struct TookTooLong: Error {}
     return try await withThrowingTaskGroup(of: T.self) { group in
         group.addTask { try await body() }
         group.addTask {
