@@ -41,6 +41,8 @@ final class ServerState: ServerConnectionDelegate, @unchecked Sendable {
         connection.idleTimeout = options.idleTimeout
         // Streams of the ADS and watches are silent for hours; bodies with an end have a deadline of their own.
         connection.bodyRateMin = 0
+        connection.endsOnHalfClose = true
+        connection.sendTimeout = .seconds(60)
         connection.concurrentStreamsMax = 256
         connection.streamWindowBytes = 256 << 10
         connectionOptions = connection

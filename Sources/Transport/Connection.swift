@@ -272,7 +272,8 @@ public final class Connection: EventSource {
         if events.contains(.writable) && !output.isEmpty { flushOutput() }
         if events.isDisjoint(with: [.readable, .peerClosed, .failed, .hungUp]) { return }
         isReadable = true
-        if !events.isDisjoint(with: [.peerClosed, .hungUp]) { sawPeerClose = true }
+        let isPeerDone = !sawPeerClose && !events.isDisjoint(with: [.peerClosed, .hungUp])
+        if isPeerDone { sawPeerClose = true }
         if isPaused && events.contains(.failed) {
             let code = gh_socket_error(descriptor)
             if code != 0 {
@@ -280,6 +281,7 @@ public final class Connection: EventSource {
                 return
             }
         }
+        if isPaused && isPeerDone { handler?.onPeerFinished(self) }
         readAvailable()
     }
 

@@ -48,6 +48,10 @@ open class ConnectionHandler {
     /// The peer finished sending. Everything before was given to `onRead`. Writing is still possible.
     open func onEnd(_ connection: Connection) { connection.finish() }
 
+    /// The peer finished sending while reading is paused; bytes from before may still be unread. `onEnd` follows once they
+    /// were read. For those who wait long and want to know whether anybody still listens.
+    open func onPeerFinished(_ connection: Connection) {}
+
     /// The connection is gone, whoever ended it; called exactly once, last, from the loop.
     open func onClose(_ connection: Connection, _ reason: CloseReason) {}
 }

@@ -17,7 +17,7 @@ private let echo: HTTPServer.Handler = { request in
 }
 
 @Suite struct HTTPServerTests {
-    @Test("a request reaches the handler and its answer comes back", arguments: [false])
+    @Test("a request reaches the handler and its answer comes back", arguments: [false, true])
     func roundTrip(isHTTP2: Bool) async throws {
         try await withServer(handler: echo) { _, address in
             let client = try client(address, isHTTP2: isHTTP2)
@@ -38,7 +38,7 @@ private let echo: HTTPServer.Handler = { request in
         }
     }
 
-    @Test("large bodies go both ways", arguments: [false])
+    @Test("large bodies go both ways", arguments: [false, true])
     func largeBodies(isHTTP2: Bool) async throws {
         try await withServer(handler: { request in
             do {
@@ -57,7 +57,7 @@ private let echo: HTTPServer.Handler = { request in
         }
     }
 
-    @Test("more content than allowed gets 413", arguments: [false])
+    @Test("more content than allowed gets 413", arguments: [false, true])
     func tooLarge(isHTTP2: Bool) async throws {
         var options = HTTPServer.Options()
         options.requestBodyBytesMax = 1000
@@ -73,7 +73,7 @@ private let echo: HTTPServer.Handler = { request in
         }
     }
 
-    @Test("a streamed answer arrives piece by piece", arguments: [false])
+    @Test("a streamed answer arrives piece by piece", arguments: [false, true])
     func streaming(isHTTP2: Bool) async throws {
         let mayGoOn = Signal()
         try await withServer(handler: { _ in
@@ -101,7 +101,7 @@ private let echo: HTTPServer.Handler = { request in
         }
     }
 
-    @Test("a watcher that goes away cancels its task", arguments: [false])
+    @Test("a watcher that goes away cancels its task", arguments: [false, true])
     func disconnect(isHTTP2: Bool) async throws {
         let wasCancelled = Signal()
         try await withServer(handler: { _ in
@@ -130,7 +130,7 @@ private let echo: HTTPServer.Handler = { request in
         }
     }
 
-    @Test("a client that does not read stops the writer", arguments: [false])
+    @Test("a client that does not read stops the writer", arguments: [false, true])
     func backpressure(isHTTP2: Bool) async throws {
         let written = Counter()
         try await withServer(handler: { _ in

@@ -24,6 +24,9 @@ public struct ServerOptions: Sendable {
     public var allowsHTTP2PriorKnowledge = true
     /// Requests served before the connection is asked to go. 0 means no limit.
     public var requestsMax = 0
+    /// HTTP/1: a client that finishes sending while it waits for a response is gone, as far as we care: the stream is told
+    /// `onReset`. Browsers, curl and Go's servers agree; RFC 9112 §9.6 would let such a client wait for the response.
+    public var endsOnHalfClose = false
     /// `http` and `https` as the scheme of requests that do not name one. Nil: by the presence of TLS.
     public var scheme: MessageHead.Scheme?
 
@@ -107,6 +110,10 @@ public final class ServerConnection: ConnectionHandler {
 
     public override func onEnd(_ connection: Connection) {
         if let engine { engine.inputEnded() } else { connection.finish() }
+    }
+
+    public override func onPeerFinished(_ connection: Connection) {
+        if options.endsOnHalfClose, version == .http1, openStreams > 0 { connection.close() }
     }
 
     public override func onClose(_ connection: Connection, _ reason: CloseReason) {
