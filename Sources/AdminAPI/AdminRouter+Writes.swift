@@ -9,6 +9,7 @@ extension AdminRouter {
         let document = try BodyReader.document(call.request)
         let value = try BodyReader.settle(document.value, for: key, apiVersion: apiVersion)
         let context = call.writeContext(verb: "create", isDryRun: try call.isDryRun)
+        let guardian = try WriteGuard(call.request)
         // A generated name may be taken; a second one is not, but for very bad luck.
         for attempt in 1...3 {
             let named = Self.generatingName(value)
@@ -19,7 +20,8 @@ extension AdminRouter {
                     decoded,
                     call,
                     context,
-                    apiVersion
+                    apiVersion,
+                    guardian
                 )
             } catch AdmissionError.alreadyExists(let key) {
                 guard named != value, attempt < 3 else { throw AdmissionError.alreadyExists(key) }

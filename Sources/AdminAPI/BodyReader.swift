@@ -153,7 +153,7 @@ extension JSONValue {
         switch (self, step) {
         case (.object(var members), .key(let key)):
             guard let value = members[key] else { return self }
-            members[key] = steps.count == 1 ? nil : value.removing(steps.dropFirst())
+            members[key] = steps.count == 1 ? Optional.none : value.removing(steps.dropFirst())
             return .object(members)
         case (.array(var items), .index(let index)):
             guard items.indices.contains(index) else { return self }

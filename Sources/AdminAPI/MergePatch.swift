@@ -8,7 +8,8 @@ enum MergePatch {
         guard case .object(let changes) = patch else { return patch }
         var result = target.objectValue ?? JSONObject()
         for (key, value) in changes {
-            result[key] = value.isNull ? nil : apply(value, to: result[key] ?? .null)
+            // `.none` and not `nil`, which would be JSON's null here.
+            result[key] = value.isNull ? Optional.none : apply(value, to: result[key] ?? .null)
         }
         return .object(result)
     }
