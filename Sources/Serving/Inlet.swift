@@ -73,7 +73,11 @@ final class Inlet: Sendable {
     private func step() -> Step {
         state.withLock { state in
             if !state.pieces.isEmpty {
-                let piece = state.pieces.count == 1 ? state.pieces[0] : Array(state.pieces.joined())
+                var piece = state.pieces[0]
+                if state.pieces.count > 1 {
+                    piece.reserveCapacity(state.bytes)
+                    for more in state.pieces.dropFirst() { piece += more }
+                }
                 state.pieces.removeAll(keepingCapacity: true)
                 state.bytes = 0
                 let isResumed = state.isPaused
