@@ -21,14 +21,16 @@ final class WorkerThread: Sendable {
         var handle = pthread_t()
         let context = Unmanaged.passRetained(Body(name: name, run: body))
         let failure = pthread_create(
-            &handle, nil,
+            &handle,
+            nil,
             { raw in
                 guard let raw else { return nil }
                 let body = Unmanaged<Body>.fromOpaque(raw).takeRetainedValue()
                 pthread_setname_np(pthread_self(), String(body.name.prefix(15)))
                 body.run()
                 return nil
-            }, context.toOpaque()
+            },
+            context.toOpaque()
         )
         guard failure == 0 else {
             context.release()

@@ -16,8 +16,13 @@ public final class ClusterPlan: Sendable {
         public let validatesSNI: Bool
 
         public init(
-            context: TLSContext?, configuration: TLSConfiguration, missingSecret: String, sni: String,
-            setsSNIFromEndpoint: Bool, setsSNIFromHost: Bool, validatesSNI: Bool
+            context: TLSContext?,
+            configuration: TLSConfiguration,
+            missingSecret: String,
+            sni: String,
+            setsSNIFromEndpoint: Bool,
+            setsSNIFromHost: Bool,
+            validatesSNI: Bool
         ) {
             self.context = context
             self.configuration = configuration
@@ -51,8 +56,12 @@ public final class ClusterPlan: Sendable {
     public let assignmentIdentity: String
 
     public init(
-        cluster: Cluster, assignment: ClusterLoadAssignment?, tls: TLS?, socketMatches: [SocketMatch],
-        identity: String, assignmentIdentity: String
+        cluster: Cluster,
+        assignment: ClusterLoadAssignment?,
+        tls: TLS?,
+        socketMatches: [SocketMatch],
+        identity: String,
+        assignmentIdentity: String
     ) {
         self.cluster = cluster
         nameBytes = Array(cluster.name.utf8)
@@ -84,7 +93,8 @@ public final class ClusterPlan: Sendable {
         case .random: policy.choice = .random
         case .ringHash(let least, let most):
             policy.choice = .ringHash(
-                minimumSize: Int(clamping: min(least, 8 << 20)), maximumSize: Int(clamping: min(most, 8 << 20))
+                minimumSize: Int(clamping: min(least, 8 << 20)),
+                maximumSize: Int(clamping: min(most, 8 << 20))
             )
         case .maglev(let size): policy.choice = .maglev(tableSize: Int(clamping: min(size, 5_000_011)))
         }

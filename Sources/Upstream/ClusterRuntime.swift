@@ -1,7 +1,7 @@
 public import Base
 public import Telemetry
 public import Transport
-public import XDS
+internal import XDS
 
 /// What all clusters of a worker share.
 public struct ClusterEnvironment {
@@ -120,9 +120,14 @@ public final class ClusterRuntime {
             }
         for name in names.sorted() where lookups[name] == nil {
             let lookup = NameLookup(
-                name: name, family: family, prefersFirstFamily: settings.family != .all,
-                refreshRate: settings.refreshRate, respectsTTL: settings.respectsTTL, cluster: self,
-                resolver: environment.resolver, loop: environment.loop
+                name: name,
+                family: family,
+                prefersFirstFamily: settings.family != .all,
+                refreshRate: settings.refreshRate,
+                respectsTTL: settings.respectsTTL,
+                cluster: self,
+                resolver: environment.resolver,
+                loop: environment.loop
             )
             lookups[name] = lookup
             lookup.ask()
@@ -161,10 +166,17 @@ public final class ClusterRuntime {
                     if let host { remove(host) }
                     new.append(
                         UpstreamHost(
-                            address: address, hostname: Array(hostname.utf8), key: key, tls: tls, cluster: self,
-                            weight: max(1, endpoint.weight), priority: Int(min(group.priority, 128)),
-                            locality: index, health: endpoint.health
-                        ))
+                            address: address,
+                            hostname: Array(hostname.utf8),
+                            key: key,
+                            tls: tls,
+                            cluster: self,
+                            weight: max(1, endpoint.weight),
+                            priority: Int(min(group.priority, 128)),
+                            locality: index,
+                            health: endpoint.health
+                        )
+                    )
                 }
             }
         }
@@ -239,8 +251,15 @@ public final class ClusterRuntime {
             }
         }
         let host = UpstreamHost(
-            address: .ip(address), hostname: [], key: "\(address)", tls: plan.tls, cluster: self, weight: 1,
-            priority: 0, locality: 0, health: .healthy
+            address: .ip(address),
+            hostname: [],
+            key: "\(address)",
+            tls: plan.tls,
+            cluster: self,
+            weight: 1,
+            priority: 0,
+            locality: 0,
+            health: .healthy
         )
         originalHosts[address] = host
         return host

@@ -22,15 +22,21 @@ final class NameLookup: ResolverClient {
     private let prefersFirstFamily: Bool
     private let refreshRate: Duration
     private let respectsTTL: Bool
-    private weak var cluster: ClusterRuntime?
+    private unowned let cluster: ClusterRuntime
     private let resolver: DomainResolver
     private let loop: EventLoop
     private var rest: Rest?
     private var isStopped = false
 
     init(
-        name: String, family: ResolverFamily, prefersFirstFamily: Bool, refreshRate: Duration, respectsTTL: Bool,
-        cluster: ClusterRuntime, resolver: DomainResolver, loop: EventLoop
+        name: String,
+        family: ResolverFamily,
+        prefersFirstFamily: Bool,
+        refreshRate: Duration,
+        respectsTTL: Bool,
+        cluster: ClusterRuntime,
+        resolver: DomainResolver,
+        loop: EventLoop
     ) {
         self.name = name
         self.family = family
@@ -67,11 +73,11 @@ final class NameLookup: ResolverClient {
         case .failure(let text):
             failure = text
             if addresses == nil { addresses = [] }
-            cluster?.countDNSFailure()
+            cluster.countDNSFailure()
         }
         let rest = self.rest ?? Rest(lookup: self)
         self.rest = rest
         loop.schedule(rest, after: wait)
-        cluster?.namesChanged()
+        cluster.namesChanged()
     }
 }

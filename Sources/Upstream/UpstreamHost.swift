@@ -24,8 +24,15 @@ public final class UpstreamHost: BalancedHost {
     var isRemoved = false
 
     init(
-        address: NetworkAddress, hostname: [UInt8], key: String, tls: ClusterPlan.TLS?, cluster: ClusterRuntime,
-        weight: UInt32, priority: Int, locality: Int, health: Endpoint.Health
+        address: NetworkAddress,
+        hostname: [UInt8],
+        key: String,
+        tls: ClusterPlan.TLS?,
+        cluster: ClusterRuntime,
+        weight: UInt32,
+        priority: Int,
+        locality: Int,
+        health: Endpoint.Health
     ) {
         self.address = address
         self.hostname = hostname

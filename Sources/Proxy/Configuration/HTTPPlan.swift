@@ -1,0 +1,124 @@
+internal import Base
+internal import Routing
+internal import XDS
+
+/// How the HTTP connections of a filter chain are served: an HTTP connection manager, compiled.
+final class HTTPPlan: Sendable {
+    /// One configured filter; its name is the key of per-route changes.
+    struct Step<Settings: Sendable>: Sendable {
+        let name: String
+        let isOff: Bool
+        let settings: Settings
+    }
+
+    let manager: HTTPConnectionManager
+    let routes: RouteTable
+    let normalizer: PathNormalizer
+    let serverName: [UInt8]
+    let upgrades: [[UInt8]]
+    let allowsConnect: Bool
+    let suppressesEnvoyHeaders: Bool
+
+    let cors: Step<Void>?
+    let fault: Step<FaultRule?>?
+    let roles: [Step<RoleFilter>]
+    let edits: [Step<(request: HeaderEdits, response: HeaderEdits)>]
+    /// No filter other than the router: nothing to ask per request, unless the route brings something.
+    let hasFilters: Bool
+
+    // Timeouts with "off" as nil, so that nobody compares with zero again.
+    let streamIdleTimeout: Duration?
+    let requestTimeout: Duration?
+    let requestHeadersTimeout: Duration?
+    let connectionIdleTimeout: Duration?
+    let streamDurationMax: Duration?
+
+    init(_ manager: HTTPConnectionManager, routes: RouteTable) throws(PlanError) {
+        self.manager = manager
+        self.routes = routes
+        let escaped: PathNormalizer.EscapedSlashes =
+            switch manager.escapedSlashes {
+            case .keep: .keep
+            case .reject: .reject
+            case .unescapeAndRedirect: .redirect
+            case .unescapeAndForward: .forward
+            }
+        normalizer = PathNormalizer(
+            normalizes: manager.normalizesPath,
+            mergesSlashes: manager.mergesSlashes,
+            escapedSlashes: escaped
+        )
+        serverName = Array(manager.serverName.utf8)
+        let enabled = manager.upgrades.filter(\.isEnabled).map { $0.type.lowercased() }
+        upgrades = enabled.filter { $0 != "connect" }.map { Array($0.utf8) }
+        allowsConnect = enabled.contains("connect")
+        let filters = try Filters(manager.filters)
+        suppressesEnvoyHeaders = filters.suppressesEnvoyHeaders
+        cors = filters.cors
+        fault = filters.fault
+        roles = filters.roles
+        edits = filters.edits
+        hasFilters = filters.cors != nil || filters.fault != nil || !filters.roles.isEmpty || !filters.edits.isEmpty
+        streamIdleTimeout = Self.on(manager.streamIdleTimeout)
+        requestTimeout = Self.on(manager.requestTimeout)
+        requestHeadersTimeout = Self.on(manager.requestHeadersTimeout)
+        connectionIdleTimeout = Self.on(manager.connectionIdleTimeout)
+        streamDurationMax = Self.on(manager.streamDurationMax)
+        if manager.localReply != nil { throw PlanError("not supported", at: "local_reply_config") }
+    }
+
+    private static func on(_ timeout: Duration?) -> Duration? {
+        guard let timeout, timeout > .zero else { return nil }
+        return timeout
+    }
+
+    /// The configured filters sorted into our fixed order: cors, rbac, fault, header mutation, router.
+    private struct Filters {
+        var cors: Step<Void>?
+        var fault: Step<FaultRule?>?
+        var roles: [Step<RoleFilter>] = []
+        var edits: [Step<(request: HeaderEdits, response: HeaderEdits)>] = []
+        var suppressesEnvoyHeaders = false
+
+        init(_ filters: [HTTPFilter]) throws(PlanError) {
+            for (index, filter) in filters.enumerated() {
+                try planning("http_filters[\(index)]") { () throws(PlanError) in try add(filter) }
+            }
+        }
+
+        private mutating func add(_ filter: HTTPFilter) throws(PlanError) {
+            let name = filter.name
+            let isOff = filter.isDisabled
+            do throws(CompileError) {
+                switch filter.kind {
+                case .cors: cors = Step(name: name, isOff: isOff, settings: ())
+                case .fault(let fault):
+                    let isEmpty = fault.delay == nil && fault.abort == nil
+                    self.fault = Step(
+                        name: name,
+                        isOff: isOff,
+                        settings: isEmpty ? nil : try FaultRule(compiling: fault)
+                    )
+                case .rbac(let rules):
+                    roles.append(Step(name: name, isOff: isOff, settings: try RoleFilter(compiling: rules)))
+                case .headerMutation(let mutations):
+                    edits.append(
+                        Step(
+                            name: name,
+                            isOff: isOff,
+                            settings: (
+                                try HeaderEdits(requestLevels: [mutations]),
+                                try HeaderEdits(responseLevels: [mutations])
+                            )
+                        )
+                    )
+                case .router(let router): suppressesEnvoyHeaders = router.suppressesEnvoyHeaders
+                case .jwtAuthentication, .localRateLimit:
+                    throw CompileError(path: "typed_config", message: "`\(name)` is not supported")
+                }
+            } catch {
+                throw PlanError(error.message, at: error.path)
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+internal import Routing
+internal import Transport
+internal import XDS
+
+/// Turns an xDS listener into a plan, or says which field it cannot honour.
+struct ListenerCompiler {
+    let tls: TLSCompiler
+    let secrets: SecretBook
+    let tables: [String: (identity: String, table: RouteTable)]
+    let previous: [String: ListenerPlan]
+
+    func plan(_ listener: Listener, version: String) throws(PlanError) -> ListenerPlan {
+        let all = listener.filterChains + (listener.defaultFilterChain.map { [$0] } ?? [])
+        let identity = version + "/" + all.map { dependencies(of: $0) }.joined(separator: ";")
+        if let old = previous[listener.name], old.identity == identity { return old }
+        guard listener.bindsToPort else {
+            throw PlanError("listeners without a port are not supported", at: "bind_to_port")
+        }
+        guard !listener.isTransparent else { throw PlanError("not supported", at: "transparent") }
+        var addresses: [NetworkAddress] = []
+        for (index, address) in ([listener.address] + listener.additionalAddresses).enumerated() {
+            switch address {
+            case .socket(let address): addresses.append(.ip(address))
+            case .pipe(let path): addresses.append(.unix(path: path))
+            case .name:
+                throw PlanError(
+                    "a host name is no listening address",
+                    at: index == 0 ? "address" : "additional_addresses[\(index - 1)]"
+                )
+            }
+        }
+        let table: FilterChainTable
+        do throws(CompileError) {
+            table = try FilterChainTable(compiling: listener)
+        } catch {
+            throw PlanError(error.message, at: error.path)
+        }
+        var chains: [ChainPlan] = []
+        for (index, chain) in listener.filterChains.enumerated() {
+            chains.append(
+                try planning("filter_chains[\(index)]") { () throws(PlanError) in
+                    try self.chain(chain, of: listener)
+                }
+            )
+        }
+        var defaultChain: ChainPlan?
+        if let chain = listener.defaultFilterChain {
+            defaultChain = try planning("default_filter_chain") { () throws(PlanError) in
+                try self.chain(chain, of: listener)
+            }
+        }
+        return ListenerPlan(
+            listener: listener,
+            addresses: addresses,
+            table: table,
+            chains: chains,
+            defaultChain: defaultChain,
+            identity: identity
+        )
+    }
+
+    /// Versions of what a chain refers to: secrets and routes.
+    private func dependencies(of chain: FilterChain) -> String {
+        var parts = Self.secretNames(of: chain).map { secrets.version(of: $0) }
+        if case .http(let manager) = chain.terminal, case .named(let name) = manager.routes {
+            parts.append(tables[name]?.identity ?? "-")
+        }
+        return parts.joined(separator: ",")
+    }
+
+    private static func secretNames(of chain: FilterChain) -> [String] {
+        chain.tls.map { ClusterCompiler.secretNames(of: $0.settings) } ?? []
+    }
+
+    private func chain(_ chain: FilterChain, of listener: Listener) throws(PlanError) -> ChainPlan {
+        let identity = self.identity(of: chain)
+        let compiled = try chain.tls.map { settings throws(PlanError) in
+            try planning("transport_socket.typed_config") { () throws(PlanError) in
+                try compiledTLS(settings, chain: chain, identity: identity, listener: listener.name)
+            }
+        }
+        var roles: [RoleFilter] = []
+        for (index, filter) in chain.networkFilters.enumerated() {
+            switch filter {
+            case .rbac(let rules):
+                do throws(CompileError) {
+                    roles.append(try RoleFilter(compiling: rules))
+                } catch {
+                    throw PlanError(error.message, at: "filters[\(index)].\(error.path)")
+                }
+            case .localRateLimit: throw PlanError("local rate limits are not supported", at: "filters[\(index)]")
+            }
+        }
+        let terminal: ChainPlan.Terminal
+        switch chain.terminal {
+        case .tcp(let proxy): terminal = .tcp(try TCPPlan(proxy))
+        case .http(let manager): terminal = .http(try HTTPPlan(manager, routes: try routes(of: manager)))
+        }
+        return ChainPlan(chain: chain, tls: compiled, roles: roles, terminal: terminal, identity: identity)
+    }
+
+    /// An unchanged chain keeps its context, and with it the session tickets it has given out.
+    private func compiledTLS(
+        _ settings: DownstreamTLS,
+        chain: FilterChain,
+        identity: String,
+        listener: String
+    ) throws(PlanError) -> CompiledTLS {
+        let old = previous[listener]?.chains.first { $0.identity == identity && $0.tlsPolicy == settings }
+        if let context = old?.tls { return CompiledTLS(context: context, configuration: context.configuration) }
+        return try tls.downstream(settings)
+    }
+
+    /// Everything of the chain that open connections depend on: all but the routes.
+    private func identity(of chain: FilterChain) -> String {
+        var fixed = chain
+        if case .http(var manager) = chain.terminal {
+            if case .inline = manager.routes { manager.routes = .named("inline") }
+            fixed.terminal = .http(manager)
+        }
+        let versions = Self.secretNames(of: chain).map { secrets.version(of: $0) }.joined(separator: ",")
+        return "\(fixed.hashValue)/\(versions)"
+    }
+
+    private func routes(of manager: HTTPConnectionManager) throws(PlanError) -> RouteTable {
+        do throws(CompileError) {
+            switch manager.routes {
+            case .inline(let configuration): return try RouteTable(compiling: configuration)
+            case .named(let name):
+                if let found = tables[name] { return found.table }
+                return try RouteTable(compiling: RouteConfiguration(name: name))
+            }
+        } catch {
+            throw PlanError(error.message, at: "route_config.\(error.path)")
+        }
+    }
+}

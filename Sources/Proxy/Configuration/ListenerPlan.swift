@@ -1,0 +1,147 @@
+internal import Base
+internal import Routing
+internal import Transport
+internal import XDS
+
+/// One listener as compiled from xDS: immutable, shared by all workers.
+final class ListenerPlan: Sendable {
+    enum PROXYProtocol: Sendable { case off, required, optional }
+
+    let name: String
+    let addresses: [NetworkAddress]
+    let table: FilterChainTable
+    let chains: [ChainPlan]
+    let defaultChain: ChainPlan?
+    let proxyProtocol: PROXYProtocol
+    /// Whether the first bytes are looked at before a chain is chosen.
+    let looksAtTLS: Bool
+    let inspectionTimeout: Duration
+    let continuesAfterTimeout: Bool
+    let usesOriginalDestination: Bool
+    let isInbound: Bool
+    let bufferBytesMax: Int
+    /// Equal identities mean the listener has not changed at all.
+    let identity: String
+
+    init(
+        listener: Listener,
+        addresses: [NetworkAddress],
+        table: FilterChainTable,
+        chains: [ChainPlan],
+        defaultChain: ChainPlan?,
+        identity: String
+    ) {
+        name = listener.name
+        self.addresses = addresses
+        self.table = table
+        self.chains = chains
+        self.defaultChain = defaultChain
+        self.identity = identity
+        var proxyProtocol = PROXYProtocol.off
+        var usesOriginalDestination = listener.usesOriginalDestination
+        for filter in listener.listenerFilters {
+            switch filter {
+            case .proxyProtocol(let allowsPlain): proxyProtocol = allowsPlain ? .optional : .required
+            case .originalDestination: usesOriginalDestination = true
+            case .tlsInspector, .httpInspector: break
+            }
+        }
+        self.proxyProtocol = proxyProtocol
+        self.usesOriginalDestination = usesOriginalDestination
+        looksAtTLS = table.looksAtTLS
+        inspectionTimeout = listener.listenerFiltersTimeout > .zero ? listener.listenerFiltersTimeout : .seconds(3600)
+        continuesAfterTimeout = listener.continuesOnListenerFiltersTimeout
+        isInbound = listener.trafficDirection == .inbound
+        bufferBytesMax = Int(listener.connectionBufferBytesMax ?? 1 << 20)
+    }
+
+    func chain(for choice: FilterChainTable.Choice) -> ChainPlan? {
+        switch choice {
+        case .chain(let index): chains[index]
+        case .defaultChain: defaultChain
+        case .none: nil
+        }
+    }
+
+    /// The chain of this plan that replaces `old` for connections that are open already; nil: they must drain.
+    func successor(of old: ChainPlan) -> ChainPlan? {
+        if let same = chains.first(where: { $0.identity == old.identity }) { return same }
+        if let chain = defaultChain, chain.identity == old.identity { return chain }
+        return nil
+    }
+}
+
+/// One filter chain: its TLS and what finally serves its connections.
+final class ChainPlan: Sendable {
+    enum Terminal: Sendable {
+        case http(HTTPPlan)
+        case tcp(TCPPlan)
+    }
+
+    let name: String
+    let usesTLS: Bool
+    /// Nil on a TLS chain while `missingSecret` has not arrived: handshakes are refused.
+    let tls: TLSContext?
+    let missingSecret: String
+    /// Equal policies show the same certificates and ask clients for the same.
+    let tlsPolicy: DownstreamTLS?
+    let handshakeTimeout: Duration
+    let roles: [RoleFilter]
+    let terminal: Terminal
+    /// Equal identities: TLS and connection settings are the same (routes may differ).
+    let identity: String
+
+    init(
+        chain: FilterChain,
+        tls: CompiledTLS?,
+        roles: [RoleFilter],
+        terminal: Terminal,
+        identity: String
+    ) {
+        name = chain.name
+        usesTLS = chain.tls != nil
+        self.tls = tls?.context
+        missingSecret = tls?.missingSecret ?? ""
+        tlsPolicy = chain.tls
+        handshakeTimeout = chain.handshakeTimeout ?? .seconds(10)
+        self.roles = roles
+        self.terminal = terminal
+        self.identity = identity
+    }
+
+    var http: HTTPPlan? {
+        if case .http(let plan) = terminal { return plan }
+        return nil
+    }
+}
+
+/// A TCP proxy: clusters by weight.
+final class TCPPlan: Sendable {
+    let clusters: [(name: String, weight: UInt32)]
+    let totalWeight: UInt64
+    let idleTimeout: Duration
+    let connectAttemptsMax: Int
+    let durationMax: Duration?
+    let hashesSourceAddress: Bool
+
+    init(_ proxy: TCPProxy) throws(PlanError) {
+        guard proxy.metadataMatch.isEmpty else { throw PlanError("not supported", at: "metadata_match") }
+        clusters = proxy.clusters.filter { $0.weight > 0 }.map { ($0.name, $0.weight) }
+        totalWeight = clusters.reduce(0) { $0 + UInt64($1.weight) }
+        guard totalWeight > 0 else { throw PlanError("no cluster has a weight above zero", at: "weighted_clusters") }
+        idleTimeout = proxy.idleTimeout
+        connectAttemptsMax = Int(max(1, proxy.connectAttemptsMax))
+        durationMax = proxy.connectionDurationMax
+        hashesSourceAddress = proxy.isHashedBySourceIP
+    }
+
+    func pick(random: UInt64) -> String {
+        if clusters.count == 1 { return clusters[0].name }
+        var point = random % totalWeight
+        for cluster in clusters {
+            if point < UInt64(cluster.weight) { return cluster.name }
+            point -= UInt64(cluster.weight)
+        }
+        return clusters[0].name
+    }
+}
