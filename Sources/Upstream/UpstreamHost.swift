@@ -12,6 +12,8 @@ public final class UpstreamHost: BalancedHost {
     unowned let cluster: ClusterRuntime
     /// Connections by the SNI they were opened with; one entry unless SNI follows the request's host.
     var pools: [HostPool] = []
+    /// Every request uses the same pool: neither SNI nor protocol follows the request.
+    let hasFixedPool: Bool
 
     public internal(set) var weight: UInt32
     public internal(set) var priority: Int
@@ -43,6 +45,7 @@ public final class UpstreamHost: BalancedHost {
         self.priority = priority
         self.locality = locality
         reportedHealth = health
+        hasFixedPool = tls?.setsSNIFromHost != true && cluster.plan.cluster.http.version != .sameAsDownstream
     }
 
     public var socketAddress: SocketAddress? {

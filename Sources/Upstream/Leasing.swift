@@ -1,0 +1,63 @@
+internal import HTTP
+internal import Telemetry
+internal import XDS
+
+extension ClusterRuntime {
+    /// The pool of `host` for a request.
+    ///
+    /// - Parameters:
+    ///   - requestHost: the request's authority, for clusters whose SNI follows it; used only then.
+    ///   - isHTTP2: what the downstream speaks, for clusters that follow it.
+    public func pool(
+        of host: UpstreamHost, requestHost: UnsafeRawBufferPointer, isHTTP2: Bool
+    ) -> HostPool {
+        if let only = host.pools.first, host.hasFixedPool { return only }
+        let version: ClientOptions.Version =
+            switch plan.cluster.http.version {
+            case .http1: .http1
+            case .http2: .http2
+            case .alpn: .negotiated
+            case .sameAsDownstream: isHTTP2 ? .http2 : .http1
+            }
+        let name = host.serverName(requestHost: requestHost)
+        if let pool = host.pools.first(where: { $0.version == version && $0.serverName == name }) { return pool }
+        if host.pools.count >= 64, let unused = host.pools.firstIndex(where: \.isUnused) {
+            host.pools.remove(at: unused)
+        }
+        let pool = HostPool(host: host, serverName: name, version: version)
+        host.pools.append(pool)
+        return pool
+    }
+
+    /// Counts a request in; false when the request limit is met. Paired with `endRequest`.
+    public func beginRequest(on host: UpstreamHost) -> Bool {
+        guard breaker.mayRequest else {
+            statistics.pointee.pendingOverflow &+= 1
+            return false
+        }
+        breaker.requests &+= 1
+        host.activeRequests &+= 1
+        statistics.pointee.requestsTotal &+= 1
+        statistics.pointee.requestsActive &+= 1
+        return true
+    }
+
+    public func endRequest(on host: UpstreamHost) {
+        breaker.requests &-= 1
+        host.activeRequests &-= 1
+        statistics.pointee.requestsActive &-= 1
+    }
+}
+
+extension UpstreamHost {
+    /// The SNI for a connection that serves `requestHost`.
+    func serverName(requestHost: UnsafeRawBufferPointer) -> String {
+        guard let tls else { return "" }
+        if !tls.sni.isEmpty { return tls.sni }
+        if tls.setsSNIFromEndpoint { return String(decoding: hostname, as: UTF8.self) }
+        guard tls.setsSNIFromHost else { return "" }
+        var name = String(decoding: requestHost.prefix(255), as: UTF8.self).lowercased()
+        if let colon = name.lastIndex(of: ":"), !name.hasSuffix("]") { name = String(name[..<colon]) }
+        return name
+    }
+}
