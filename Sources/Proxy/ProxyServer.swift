@@ -1,5 +1,7 @@
 public import Base
+internal import Synchronization
 public import Telemetry
+internal import Transport
 
 /// Who this proxy is, for metric labels and identity checks.
 public struct ProxyIdentity: Sendable {
@@ -57,8 +59,45 @@ public final class ProxyServer: Sendable {
         public var detail: String
     }
 
+    private let workers: [Worker]
+    private let threads: [WorkerThread]
+    private let log: AccessLogWriter?
+    private let sockets: Mutex<ListenerSockets>
+    private let admin: AdminEndpoint?
+    private let isStopped = Atomic<Bool>(false)
+
     /// Starts the workers; no listener is open until the first `apply`.
-    public init(options: ProxyOptions) throws(StartError) {}
+    public init(options: ProxyOptions) throws(StartError) {
+        var options = options
+        options.workers = max(1, options.workers)
+        let seed = options.seed ?? MonotonicTime.now().nanoseconds
+        log = options.accessLogDescriptor.map { AccessLogWriter(descriptor: $0, lanes: options.workers) }
+        var workers: [Worker] = []
+        var threads: [WorkerThread] = []
+        do throws(SocketError) {
+            for index in 0..<options.workers {
+                workers.append(try Worker(index: index, options: options, seed: seed, log: log))
+            }
+        } catch {
+            throw StartError(detail: error.description)
+        }
+        for worker in workers {
+            guard let thread = WorkerThread(name: "worker-\(worker.index)", body: { worker.loop.run() }) else {
+                throw StartError(detail: "cannot start a thread")
+            }
+            threads.append(thread)
+        }
+        self.workers = workers
+        self.threads = threads
+        sockets = Mutex(ListenerSockets(workers: options.workers, adopted: options.adoptedListeners))
+        do throws(SocketError) {
+            admin = try options.adminAddress.map { address throws(SocketError) in
+                try AdminEndpoint(address: address, workers: workers)
+            }
+        } catch {
+            throw StartError(detail: "admin endpoint: \(error)")
+        }
+    }
 
     /// Makes every worker switch to `configuration` between two event batches.
     ///
@@ -68,18 +107,96 @@ public final class ProxyServer: Sendable {
     public func apply(
         _ configuration: RuntimeConfiguration,
         completion: @escaping @Sendable (ApplyOutcome) -> Void
-    ) {}
+    ) {
+        // The lock is held while the jobs are submitted, so that two calls reach every worker in the same order.
+        let refusal: String? = sockets.withLock { sockets -> String? in
+            do throws(ListenerSockets.BindError) {
+                let change = try sockets.change(to: configuration.listeners)
+                let bound = sockets.boundAddresses
+                let left = Countdown(workers.count) { completion(.applied(boundAddresses: bound)) }
+                for (worker, mine) in zip(workers, change) {
+                    worker.loop.submit {
+                        worker.adopt(configuration, sockets: mine)
+                        left.arrive()
+                    }
+                }
+                return nil
+            } catch {
+                return error.detail
+            }
+        }
+        if let refusal { completion(.refused(refusal)) } else { admin?.configurationChanged(configuration.summary) }
+    }
 
     /// Stops accepting, announces the end (`Connection: close`, GOAWAY), and completes when nothing is in flight or the
     /// deadline is over; what is left then is closed.
-    public func drain(deadline: Duration, completion: @escaping @Sendable () -> Void) {}
+    public func drain(deadline: Duration, completion: @escaping @Sendable () -> Void) {
+        admin?.beginDrain()
+        let left = Countdown(workers.count, completion)
+        for worker in workers {
+            worker.loop.submit { worker.drain(deadline: deadline) { left.arrive() } }
+        }
+    }
 
-    /// Closes everything at once and ends the threads.
-    public func stop() {}
+    /// Closes everything at once and ends the threads; blocks until they are gone. Not from a worker's completion.
+    public func stop() {
+        guard !isStopped.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        admin?.stop()
+        for worker in workers {
+            worker.loop.submit {
+                worker.closeEverything()
+                worker.loop.stop()
+            }
+        }
+        for thread in threads { thread.join() }
+        log?.stop()
+    }
 
     /// Sums what all workers counted.
-    public func collectMetrics(_ completion: @escaping @Sendable (MetricsSnapshot) -> Void) {}
+    public func collectMetrics(_ completion: @escaping @Sendable (MetricsSnapshot) -> Void) {
+        MetricsCollection.start(workers, completion)
+    }
 
     /// Where the admin endpoint listens, when `ProxyOptions.adminAddress` asked for one.
-    public var adminAddress: SocketAddress? { nil }
+    public var adminAddress: SocketAddress? { admin?.address }
+}
+
+/// Runs its action when everybody has arrived.
+final class Countdown: Sendable {
+    private let left: Atomic<Int>
+    private let action: @Sendable () -> Void
+
+    init(_ count: Int, _ action: @escaping @Sendable () -> Void) {
+        left = Atomic(count)
+        self.action = action
+    }
+
+    func arrive() {
+        if left.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { action() }
+    }
+}
+
+/// Asks every worker for its numbers, on its own thread, and sums them.
+final class MetricsCollection: Sendable {
+    private let sum = Mutex(MetricsSnapshot())
+    private let left: Atomic<Int>
+    private let completion: @Sendable (MetricsSnapshot) -> Void
+
+    private init(_ count: Int, _ completion: @escaping @Sendable (MetricsSnapshot) -> Void) {
+        left = Atomic(count)
+        self.completion = completion
+    }
+
+    static func start(_ workers: [Worker], _ completion: @escaping @Sendable (MetricsSnapshot) -> Void) {
+        let collection = MetricsCollection(workers.count, completion)
+        for worker in workers { worker.loop.submit { collection.add(worker) } }
+    }
+
+    // The lock is taken once per scrape and worker, and held for a merge: no request waits for it.
+    private func add(_ worker: Worker) {
+        var mine = MetricsSnapshot()
+        worker.addMetrics(to: &mine)
+        sum.withLock { $0.merge(mine) }
+        if left.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { completion(sum.withLock { $0 }) }
+    }
 }

@@ -89,6 +89,10 @@ public final class ClusterRuntime {
         for lookup in lookups.values { lookup.stop() }
         for host in hosts { remove(host) }
         for host in originalHosts.values { remove(host) }
+        lookups = [:]
+        hosts = []
+        originalHosts = [:]
+        rebalance()
         failWarming()
     }
 
@@ -203,6 +207,7 @@ public final class ClusterRuntime {
         host.isRemoved = true
         if host.outlier.isEjected { statistics.pointee.ejectedNow &-= 1 }
         for pool in host.pools { pool.closeIdle() }
+        host.pools = []
     }
 
     private func rebalance() {

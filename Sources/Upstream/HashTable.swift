@@ -1,3 +1,5 @@
+internal import Routing
+
 /// A consistent-hash lookup over the endpoints of one tier: a Ketama-like ring or a Maglev table.
 ///
 /// Source: Envoy ring hash (xxHash64 of `address_index`) and Maglev (Eisenbud et al., NSDI 2016).
@@ -74,5 +76,12 @@ struct HashTable {
             }
             return Int(owners[low == points.count ? 0 : low])
         }
+    }
+}
+
+extension XXHash64 {
+    static func hash(_ text: String, seed: UInt64 = 0) -> UInt64 {
+        var text = text
+        return text.withUTF8 { hash(UnsafeRawBufferPointer($0), seed: seed) }
     }
 }

@@ -27,8 +27,8 @@ public final class HostPool: ClientConnectionDelegate {
         override func fire() { pool.closeStale() }
     }
 
-    unowned let host: UpstreamHost
-    private unowned let cluster: ClusterRuntime
+    let host: UpstreamHost
+    private let cluster: ClusterRuntime
     let serverName: String
     let version: ClientOptions.Version
     private let options: ClientOptions
@@ -56,7 +56,9 @@ public final class HostPool: ClientConnectionDelegate {
         options.connectTimeout = settings.connectTimeout
         options.requestsMax = Int(settings.http.requestsPerConnectionMax ?? 0)
         options.fieldsMax = Int(settings.http.responseHeadersCountMax)
-        if let streams = settings.http.http2.concurrentStreamsMax { options.concurrentStreamsMax = Int(min(streams, 1 << 20)) }
+        if let streams = settings.http.http2.concurrentStreamsMax {
+            options.concurrentStreamsMax = Int(min(streams, 1 << 20))
+        }
         if let window = settings.http.http2.initialStreamWindowBytes { options.streamWindowBytes = Int(window) }
         if let window = settings.http.http2.initialConnectionWindowBytes { options.connectionWindowBytes = Int(window) }
         if case .socket(let local) = settings.bindAddress { options.source = local.address }
@@ -68,7 +70,8 @@ public final class HostPool: ClientConnectionDelegate {
 
     /// The context and SNI for a connection; the text names what is missing.
     static func tls(
-        of host: UpstreamHost, serverName: String
+        of host: UpstreamHost,
+        serverName: String
     ) -> (tls: (context: TLSContext, serverName: String?)?, missing: String?) {
         guard let plan = host.tls else { return (nil, nil) }
         guard let context = plan.context else { return (nil, "secret \(plan.missingSecret) is not supplied") }
@@ -132,7 +135,11 @@ public final class HostPool: ClientConnectionDelegate {
     private func connect() -> ConnectFailure? {
         do throws(SocketError) {
             _ = try ClientConnection(
-                to: host.address, loop: cluster.environment.loop, tls: tls, options: options, delegate: self
+                to: host.address,
+                loop: cluster.environment.loop,
+                tls: tls,
+                options: options,
+                delegate: self
             )
         } catch {
             cluster.statistics.pointee.connectFailures &+= 1
@@ -205,7 +212,7 @@ public final class HostPool: ClientConnectionDelegate {
             return
         }
         connecting &-= 1
-        let failure = Self.failure(reason, connection)
+        let failure = ClusterRuntime.failure(reason, connection.transport)
         if failure.reason == .timedOut { cluster.statistics.pointee.connectTimeouts &+= 1 }
         cluster.statistics.pointee.connectFailures &+= 1
         cluster.note(.localFailure, on: host)
@@ -215,20 +222,6 @@ public final class HostPool: ClientConnectionDelegate {
             cancel(waiter)
             waiter.connectionFailed(failure)
             told &+= 1
-        }
-    }
-
-    private static func failure(_ reason: CloseReason, _ connection: ClientConnection) -> ConnectFailure {
-        switch reason {
-        case .connectTimedOut, .handshakeTimedOut:
-            return ConnectFailure(reason: .timedOut, detail: Array("connection timeout".utf8))
-        case .handshakeFailed, .tlsFailed:
-            let text = connection.transport.tls?.failure ?? "handshake failed"
-            return ConnectFailure(reason: .handshake, detail: Array("TLS error: \(text)".utf8))
-        case .failed(let code):
-            return ConnectFailure(reason: .refused, detail: Array("delayed connect error: \(code)".utf8))
-        case .finished, .sendTimedOut:
-            return ConnectFailure(reason: .refused, detail: Array("connection closed".utf8))
         }
     }
 
@@ -246,7 +239,7 @@ public final class HostPool: ClientConnectionDelegate {
     // MARK: idling
 
     private func watchIdle() {
-        guard let idleTimeout else { return }
+        guard let idleTimeout, !host.isRemoved else { return }
         let clock = self.clock ?? IdleClock(pool: self)
         self.clock = clock
         if !clock.isScheduled { cluster.environment.loop.schedule(clock, after: idleTimeout) }

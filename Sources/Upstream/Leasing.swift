@@ -9,7 +9,9 @@ extension ClusterRuntime {
     ///   - requestHost: the request's authority, for clusters whose SNI follows it; used only then.
     ///   - isHTTP2: what the downstream speaks, for clusters that follow it.
     public func pool(
-        of host: UpstreamHost, requestHost: UnsafeRawBufferPointer, isHTTP2: Bool
+        of host: UpstreamHost,
+        requestHost: UnsafeRawBufferPointer,
+        isHTTP2: Bool
     ) -> HostPool {
         if let only = host.pools.first, host.hasFixedPool { return only }
         let version: ClientOptions.Version =

@@ -15,6 +15,11 @@ public struct ConnectFailure {
     public let reason: Reason
     /// For the log: errno, or what TLS said.
     public let detail: [UInt8]
+
+    public init(reason: Reason, detail: [UInt8]) {
+        self.reason = reason
+        self.detail = detail
+    }
 }
 
 /// A request that waits for something upstream: names to resolve, or a connection to open.

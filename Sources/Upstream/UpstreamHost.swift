@@ -9,7 +9,8 @@ public final class UpstreamHost: BalancedHost {
     public let hostname: [UInt8]
     let key: String
     let tls: ClusterPlan.TLS?
-    unowned let cluster: ClusterRuntime
+    /// Strong, so that a connection keeps its pool, host and cluster alive; a cluster that retires lets go of its hosts.
+    let cluster: ClusterRuntime
     /// Connections by the SNI they were opened with; one entry unless SNI follows the request's host.
     var pools: [HostPool] = []
     /// Every request uses the same pool: neither SNI nor protocol follows the request.

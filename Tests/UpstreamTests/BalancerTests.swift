@@ -1,4 +1,5 @@
 import Base
+import Routing
 import Testing
 
 @testable import Upstream
@@ -104,11 +105,5 @@ private final class Host: BalancedHost {
         let moved = zip(before, after).count { $0 != $1 && $0 != "10.0.0.4:80" }
         #expect(moved < 30)
         #expect(Set(before).count == 5)
-    }
-
-    @Test func `the hash is xxHash64`() {
-        #expect(XXHash64.hash("") == 0xEF46_DB37_51D8_E999)
-        #expect(XXHash64.hash("a") == 0xD24E_C4F1_A98C_6E5B)
-        #expect(XXHash64.hash("The quick brown fox jumps over the lazy dog, twice") != 0)
     }
 }

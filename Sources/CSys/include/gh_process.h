@@ -27,3 +27,8 @@ static inline int gh_wait_status(int pid, int *status, int noHang) { return wait
 static inline int gh_exited_normally(int status) { return WIFEXITED(status); }
 static inline int gh_exit_code(int status) { return WEXITSTATUS(status); }
 static inline int gh_exit_signal(int status) { return WTERMSIG(status); }
+
+/// A descriptor to read a file from, close-on-exec; -1 with errno. (`open` is variadic, which Swift does not import.)
+static inline int gh_open_read(const char *path) { return open(path, O_RDONLY | O_CLOEXEC); }
+/// A close-on-exec copy of a descriptor; -1 with errno.
+static inline int gh_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 3); }

@@ -1,4 +1,5 @@
 internal import Base
+internal import HTTP
 internal import Routing
 internal import XDS
 
@@ -32,6 +33,7 @@ final class HTTPPlan: Sendable {
     let requestHeadersTimeout: Duration?
     let connectionIdleTimeout: Duration?
     let streamDurationMax: Duration?
+    let serverOptions: ServerOptions
 
     init(_ manager: HTTPConnectionManager, routes: RouteTable) throws(PlanError) {
         self.manager = manager
@@ -64,7 +66,28 @@ final class HTTPPlan: Sendable {
         requestHeadersTimeout = Self.on(manager.requestHeadersTimeout)
         connectionIdleTimeout = Self.on(manager.connectionIdleTimeout)
         streamDurationMax = Self.on(manager.streamDurationMax)
+        serverOptions = Self.serverOptions(manager)
         if manager.localReply != nil { throw PlanError("not supported", at: "local_reply_config") }
+    }
+
+    private static func serverOptions(_ manager: HTTPConnectionManager) -> ServerOptions {
+        var options = ServerOptions()
+        options.headBytesMax = Int(min(manager.requestHeadersKilobytesMax, 240)) << 10
+        options.fieldsMax = Int(min(manager.requestHeadersCountMax, 1000))
+        if let limit = on(manager.requestHeadersTimeout) { options.headTimeout = limit }
+        options.idleTimeout = on(manager.connectionIdleTimeout) ?? .seconds(86_400)
+        options.requestsMax = Int(manager.requestsPerConnectionMax ?? 0)
+        if let streams = manager.http2.concurrentStreamsMax {
+            options.concurrentStreamsMax = Int(min(streams, 1 << 20))
+        }
+        if let window = manager.http2.initialStreamWindowBytes {
+            options.streamWindowBytes = Int(min(window, 16 << 20))
+        }
+        if let window = manager.http2.initialConnectionWindowBytes {
+            options.connectionWindowBytes = Int(min(window, 64 << 20))
+        }
+        options.allowsHTTP2PriorKnowledge = manager.codec != .http1
+        return options
     }
 
     private static func on(_ timeout: Duration?) -> Duration? {

@@ -80,6 +80,7 @@ struct ListenerCompiler {
             }
         }
         var roles: [RoleFilter] = []
+        var usesServerName = false
         for (index, filter) in chain.networkFilters.enumerated() {
             switch filter {
             case .rbac(let rules):
@@ -88,12 +89,13 @@ struct ListenerCompiler {
                 } catch {
                     throw PlanError(error.message, at: "filters[\(index)].\(error.path)")
                 }
+            case .sniCluster: usesServerName = true
             case .localRateLimit: throw PlanError("local rate limits are not supported", at: "filters[\(index)]")
             }
         }
         let terminal: ChainPlan.Terminal
         switch chain.terminal {
-        case .tcp(let proxy): terminal = .tcp(try TCPPlan(proxy))
+        case .tcp(let proxy): terminal = .tcp(try TCPPlan(proxy, usesServerNameAsCluster: usesServerName))
         case .http(let manager): terminal = .http(try HTTPPlan(manager, routes: try routes(of: manager)))
         }
         return ChainPlan(chain: chain, tls: compiled, roles: roles, terminal: terminal, identity: identity)

@@ -86,6 +86,8 @@ final class ChainPlan: Sendable {
     /// Equal policies show the same certificates and ask clients for the same.
     let tlsPolicy: DownstreamTLS?
     let handshakeTimeout: Duration
+    /// The URI name of the certificate shown, for `x-forwarded-client-cert`; empty when it has none.
+    let ownURI: String
     let roles: [RoleFilter]
     let terminal: Terminal
     /// Equal identities: TLS and connection settings are the same (routes may differ).
@@ -103,6 +105,7 @@ final class ChainPlan: Sendable {
         self.tls = tls?.context
         missingSecret = tls?.missingSecret ?? ""
         tlsPolicy = chain.tls
+        ownURI = tls?.ownURI ?? ""
         handshakeTimeout = chain.handshakeTimeout ?? .seconds(10)
         self.roles = roles
         self.terminal = terminal
@@ -123,12 +126,17 @@ final class TCPPlan: Sendable {
     let connectAttemptsMax: Int
     let durationMax: Duration?
     let hashesSourceAddress: Bool
+    /// The TLS server name names the cluster (AUTO_PASSTHROUGH).
+    let usesServerNameAsCluster: Bool
 
-    init(_ proxy: TCPProxy) throws(PlanError) {
+    init(_ proxy: TCPProxy, usesServerNameAsCluster: Bool) throws(PlanError) {
+        self.usesServerNameAsCluster = usesServerNameAsCluster
         guard proxy.metadataMatch.isEmpty else { throw PlanError("not supported", at: "metadata_match") }
         clusters = proxy.clusters.filter { $0.weight > 0 }.map { ($0.name, $0.weight) }
         totalWeight = clusters.reduce(0) { $0 + UInt64($1.weight) }
-        guard totalWeight > 0 else { throw PlanError("no cluster has a weight above zero", at: "weighted_clusters") }
+        guard totalWeight > 0 || usesServerNameAsCluster else {
+            throw PlanError("no cluster has a weight above zero", at: "weighted_clusters")
+        }
         idleTimeout = proxy.idleTimeout
         connectAttemptsMax = Int(max(1, proxy.connectAttemptsMax))
         durationMax = proxy.connectionDurationMax

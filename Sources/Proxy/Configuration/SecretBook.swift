@@ -60,7 +60,7 @@ struct SecretBook {
             guard let text = getenv(variable) else { throw PlanError("environment variable \(variable) is not set") }
             return Array(String(cString: text).utf8)
         case .file(let path):
-            let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+            let descriptor = gh_open_read(path)
             guard descriptor >= 0 else { throw PlanError("cannot open \(path)") }
             defer { close(descriptor) }
             var content = [UInt8](repeating: 0, count: 1 << 20)

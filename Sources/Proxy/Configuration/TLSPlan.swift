@@ -1,4 +1,5 @@
 internal import Base
+internal import Crypto
 internal import Transport
 internal import Upstream
 internal import XDS
@@ -8,6 +9,7 @@ struct CompiledTLS {
     var context: TLSContext?
     var configuration: TLSConfiguration
     var missingSecret = ""
+    var ownURI = ""
 }
 
 /// Turns xDS TLS settings into Transport contexts.
@@ -30,6 +32,9 @@ struct TLSCompiler {
                 at: "common_tls_context.validation_context"
             )
         }
+        if let chain = compiled.configuration.identities.first?.certificateChain {
+            compiled.ownURI = Self.uriName(ofFirstIn: chain)
+        }
         if case .disabled = tls.tickets { compiled.configuration.hasSessionTickets = false }
         return try finish(compiled)
     }
@@ -51,6 +56,15 @@ struct TLSCompiler {
             setsSNIFromHost: http.setsSNIFromHost && tls.sni.isEmpty,
             validatesSNI: validates
         )
+    }
+
+    /// The first URI name of the leaf; empty when there is none (or the PEM is damaged, which the context will report).
+    private static func uriName(ofFirstIn chain: [UInt8]) -> String {
+        do {
+            return try Certificate.chain(pem: chain).first?.uriNames.first ?? ""
+        } catch {
+            return ""
+        }
     }
 
     static func matcher(forHost host: String) -> SANMatcher {

@@ -1,0 +1,164 @@
+internal import Base
+internal import HTTP
+internal import Routing
+internal import Transport
+internal import XDS
+
+// Who the client is and what it may claim: forwarding headers, request id, client certificate.
+//
+// Source: Envoy, "HTTP header sanitizing" and the HTTP connection manager's header documentation.
+extension Exchange {
+    func prepareHeaders(_ head: MessageHead, _ http: HTTPPlan, _ downstream: HTTPDownstream) {
+        let manager = http.manager
+        if manager.usesRemoteAddress {
+            sanitize(head, http)
+            remote = Self.trusted(head, hops: Int(manager.trustedHops)) ?? downstream.facts.directRemote
+            if !manager.skipsXFFAppend { appendForwardedFor(head, downstream.facts.directRemote.address) }
+            worker.scratch.removeAll(keepingCapacity: true)
+            remote.address.appendText(to: &worker.scratch)
+            worker.scratch.withUnsafeBytes { _ = head.set(Self.externalAddress, $0) }
+        } else if let claimed = Self.trusted(head, hops: Int(manager.trustedHops) + 1) {
+            remote = claimed
+        }
+        let isOurs = manager.usesRemoteAddress && manager.trustedHops == 0
+        if isOurs || !head.has(.xForwardedProto) {
+            head.set(.xForwardedProto, downstream.facts.isTLS ? "https" : "http")
+        }
+        let replacesID = manager.usesRemoteAddress && !manager.preservesExternalRequestID
+        if manager.generatesRequestID, replacesID || !head.has(.xRequestID) { setRequestID(head) }
+        forwardCertificate(head, manager.forwardClientCertificate, downstream)
+        if !manager.via.isEmpty { head.append("via", manager.via) }
+    }
+
+    private static var externalAddress: UnsafeRawBufferPointer { UnsafeRawBufferPointer("x-envoy-external-address") }
+    private static var envoyPrefix: UnsafeRawBufferPointer { UnsafeRawBufferPointer("x-envoy-") }
+
+    /// Headers by which clients could steer the proxy are not theirs to send.
+    private func sanitize(_ head: MessageHead, _ http: HTTPPlan) {
+        for index in 0..<head.fieldCount where head.isLive(index) {
+            let name = head.name(at: index)
+            guard name.count > 8, name[1] == 0x2D, name[0] | 0x20 == 0x78 else { continue }
+            if UnsafeRawBufferPointer(rebasing: name[..<8]).equalsFolding(Self.envoyPrefix) { head.remove(at: index) }
+        }
+        for name in http.routes.internalOnlyHeaders { name.withUnsafeBytes { head.remove($0) } }
+    }
+
+    /// The address `hops` places from the right end of `x-forwarded-for`; nil when it is not there.
+    private static func trusted(_ head: MessageHead, hops: Int) -> SocketAddress? {
+        guard hops > 0, let value = head.value(.xForwardedFor) else { return nil }
+        var end = value.count
+        var left = hops
+        while true {
+            var start = end
+            while start > 0, value[start &- 1] != 0x2C { start &-= 1 }
+            left -= 1
+            if left == 0 {
+                var low = start
+                var high = end
+                while low < high, value[low] == 32 || value[low] == 9 { low &+= 1 }
+                while high > low, value[high &- 1] == 32 || value[high &- 1] == 9 { high &-= 1 }
+                let text = UnsafeRawBufferPointer(rebasing: value[low..<high])
+                return IPAddress(bytes: text).map { SocketAddress($0, port: 0) }
+            }
+            if start == 0 { return nil }
+            end = start &- 1
+        }
+    }
+
+    private func appendForwardedFor(_ head: MessageHead, _ peer: IPAddress) {
+        worker.scratch.removeAll(keepingCapacity: true)
+        if head.has(.xForwardedFor) {
+            // Several fields of this name are one list (RFC 9110 §5.3).
+            let name = UnsafeRawBufferPointer(KnownField.xForwardedFor.name)
+            var index = head.nextIndex(of: name, from: 0)
+            while let found = index {
+                worker.scratch.append(contentsOf: head.value(at: found))
+                worker.scratch.append(0x2C)
+                index = head.nextIndex(of: name, from: found + 1)
+            }
+        }
+        peer.appendText(to: &worker.scratch)
+        worker.scratch.withUnsafeBytes { _ = head.set(.xForwardedFor, $0) }
+    }
+
+    /// A random UUID, version 4 (RFC 9562 §5.4). Not a secret.
+    private func setRequestID(_ head: MessageHead) {
+        var high = worker.random.next()
+        var low = worker.random.next()
+        high = high & ~0xF000 | 0x4000
+        low = low & ~(3 << 62) | 2 << 62
+        withUnsafeTemporaryAllocation(byteCount: 36, alignment: 1) { text in
+            var at = 0
+            for nibble in 0..<32 {
+                if nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20 {
+                    text[at] = 0x2D
+                    at &+= 1
+                }
+                let half = nibble < 16 ? high : low
+                let value = UInt8(truncatingIfNeeded: half >> UInt64(60 &- 4 &* (nibble & 15)) & 15)
+                text[at] = value < 10 ? 48 &+ value : 87 &+ value
+                at &+= 1
+            }
+            _ = head.set(.xRequestID, UnsafeRawBufferPointer(text))
+        }
+    }
+
+    private func forwardCertificate(
+        _ head: MessageHead,
+        _ mode: HTTPConnectionManager.ForwardClientCertificate,
+        _ downstream: HTTPDownstream
+    ) {
+        let isMutual = downstream.isMutualTLS
+        switch mode {
+        case .alwaysForwardOnly: return
+        case .forwardOnly: if !isMutual { head.remove(.xForwardedClientCert) }
+        case .sanitize: head.remove(.xForwardedClientCert)
+        case .sanitizeSet:
+            if isMutual {
+                downstream.certificateElement.withUnsafeBytes { _ = head.set(.xForwardedClientCert, $0) }
+            } else {
+                head.remove(.xForwardedClientCert)
+            }
+        case .appendForward:
+            guard isMutual else {
+                head.remove(.xForwardedClientCert)
+                return
+            }
+            worker.scratch.removeAll(keepingCapacity: true)
+            if let old = head.value(.xForwardedClientCert), !old.isEmpty {
+                worker.scratch.append(contentsOf: old)
+                worker.scratch.append(0x2C)
+            }
+            worker.scratch.append(contentsOf: downstream.certificateElement)
+            worker.scratch.withUnsafeBytes { _ = head.set(.xForwardedClientCert, $0) }
+        }
+    }
+}
+
+extension IPAddress {
+    /// Appends the text form. IPv4, the usual case, allocates nothing.
+    func appendText(to out: inout [UInt8]) {
+        guard let four = ipv4 else {
+            out.append(contentsOf: description.utf8)
+            return
+        }
+        for shift in [UInt32(24), 16, 8, 0] {
+            let part = four >> shift & 255
+            if part >= 100 { out.append(UInt8(truncatingIfNeeded: 48 + part / 100)) }
+            if part >= 10 { out.append(UInt8(truncatingIfNeeded: 48 + part / 10 % 10)) }
+            out.append(UInt8(truncatingIfNeeded: 48 + part % 10))
+            if shift > 0 { out.append(0x2E) }
+        }
+    }
+
+    /// Reads the text form; an IPv4 address may carry a port, which is dropped.
+    init?(bytes: UnsafeRawBufferPointer) {
+        guard bytes.count >= 2, bytes.count <= 64 else { return nil }
+        var text = String(decoding: bytes, as: UTF8.self)
+        if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
+            text = String(text[text.index(after: text.startIndex)..<end])
+        }
+        if let colon = text.firstIndex(of: ":"), text.lastIndex(of: ":") == colon { text = String(text[..<colon]) }
+        self.init(text)
+    }
+}

@@ -1,0 +1,377 @@
+internal import Base
+internal import HTTP
+internal import Routing
+internal import Telemetry
+internal import Transport
+internal import Upstream
+internal import XDS
+
+// From a head to what is to be done with it.
+extension Exchange {
+    /// Checks and normalises the head. False when the exchange was answered.
+    func prepare(_ head: MessageHead, _ http: HTTPPlan, _ downstream: HTTPDownstream) -> Bool {
+        remote = downstream.facts.directRemote
+        isGRPC = head.isGRPC
+        if head.minorVersion == 0, stream?.connection.version == .http1, !http.manager.http1.acceptsHTTP10 {
+            reply(426, "", details: "low_version", flags: [])
+            return false
+        }
+        if !downstream.isAdmitted {
+            reply(403, "RBAC: access denied", details: "rbac_access_denied", flags: .unauthorized)
+            return false
+        }
+        if head.method != .connect, !normalizePath(head, http) { return false }
+        if http.manager.portStripping != .none { stripPort(head, http, downstream) }
+        prepareHeaders(head, http, downstream)
+        return true
+    }
+
+    private func normalizePath(_ head: MessageHead, _ http: HTTPPlan) -> Bool {
+        switch http.normalizer.normalize(head.path, into: &worker.scratch) {
+        case .unchanged: return true
+        case .rewritten:
+            worker.scratch.withUnsafeBytes { head.setPath($0) }
+            return true
+        case .redirect:
+            answer(status: 307, body: [], details: "path_normalization_failed", flags: [], location: true, edits: nil)
+            return false
+        case .rejected:
+            reply(400, "", details: "path_normalization_failed", flags: [])
+            return false
+        }
+    }
+
+    private func stripPort(_ head: MessageHead, _ http: HTTPPlan, _ downstream: HTTPDownstream) {
+        let authority = head.authority
+        var end = authority.count
+        while end > 0, authority[end &- 1] &- 48 < 10 { end &-= 1 }
+        guard end > 0, end < authority.count, authority[end &- 1] == 58 else { return }
+        if http.manager.portStripping == .matching {
+            var port = 0
+            for byte in authority[end...] { port = min(port &* 10 &+ Int(byte &- 48), 1 << 20) }
+            if port != Int(downstream.facts.local.port) { return }
+        }
+        head.setAuthority(UnsafeRawBufferPointer(rebasing: authority[..<(end &- 1)]))
+    }
+
+    func dispatch(_ head: MessageHead, _ http: HTTPPlan, _ downstream: HTTPDownstream) {
+        switch http.routes.match(head, connection: downstream.facts, random: &worker.random) {
+        case .route(let entry):
+            take(entry, head, http, downstream)
+        case .requiresTLS(let redirect):
+            self.redirect(redirect, head, edits: nil)
+        case .none:
+            switch downstream.otherServer(for: head.authority) {
+            case .none: reply(404, "", details: "route_not_found", flags: .noRoute)
+            case .misdirected: reply(421, "", details: "misdirected_request", flags: .noRoute)
+            case .samePolicy(let other):
+                guard
+                    case .route(let entry) = other.routes.match(
+                        head,
+                        connection: downstream.facts,
+                        random: &worker.random
+                    )
+                else {
+                    reply(404, "", details: "route_not_found", flags: .noRoute)
+                    return
+                }
+                take(entry, head, http, downstream)
+            }
+        }
+    }
+
+    private func take(_ entry: RouteEntry, _ head: MessageHead, _ http: HTTPPlan, _ downstream: HTTPDownstream) {
+        route = entry
+        if case .forward(let action) = entry.action {
+            forward = action
+            switch action.target {
+            case .cluster(let only): choice = only
+            case .weighted(let clusters): choice = clusters.pick(random: worker.random.next())
+            case .header: break
+            }
+            if let limit = action.idleTimeout { idleTimeout = limit > .zero ? UInt64(limit.wholeNanoseconds) : .max }
+            if let limit = action.streamDurationMax { durationDeadline = limit > .zero ? after(limit) : .max }
+        }
+        if http.hasFilters, !filter(entry, head, http, downstream) { return }
+        proceed(entry, head, http, downstream)
+    }
+
+    // MARK: filters
+
+    /// The fixed order: CORS, RBAC, fault, header mutation. False when the exchange was answered or has to wait.
+    private func filter(
+        _ entry: RouteEntry,
+        _ head: MessageHead,
+        _ http: HTTPPlan,
+        _ downstream: HTTPDownstream
+    ) -> Bool {
+        let changes = choice?.filters ?? entry.filters
+        if let step = http.cors, case .cors(let rule)? = changes.change(for: step.name),
+            rule.share.holds(random: worker.random.next()), !crossOrigin(rule, head)
+        {
+            return false
+        }
+        for step in http.roles {
+            guard let filter = Self.roles(step, changes), let rule = filter.enforced else { continue }
+            if !rule.evaluate(head, facts: facts(downstream)).isAllowed {
+                reply(403, "RBAC: access denied", details: "rbac_access_denied", flags: .unauthorized)
+                return false
+            }
+        }
+        if let step = http.fault, let rule = Self.fault(step, changes), !inject(rule, head) { return false }
+        return true
+    }
+
+    private static func roles(_ step: HTTPPlan.Step<RoleFilter>, _ changes: RouteFilters) -> RoleFilter? {
+        switch changes.change(for: step.name) {
+        case .disabled: return nil
+        case .roles(let filter): return filter
+        case .enabled: return step.settings
+        case nil: return step.isOff ? nil : step.settings
+        case .cors, .fault, .jwtRequirement, .localRateLimit: return step.settings
+        }
+    }
+
+    private static func fault(_ step: HTTPPlan.Step<FaultRule?>, _ changes: RouteFilters) -> FaultRule? {
+        switch changes.change(for: step.name) {
+        case .disabled: return nil
+        case .fault(let rule): return rule
+        case .enabled: return step.settings
+        case nil: return step.isOff ? nil : step.settings
+        case .cors, .roles, .jwtRequirement, .localRateLimit: return step.settings
+        }
+    }
+
+    private func crossOrigin(_ rule: CORSRule, _ head: MessageHead) -> Bool {
+        switch rule.decide(head) {
+        case .pass: return true
+        case .decorate:
+            corsRule = rule
+            return true
+        case .answerPreflight, .answerBarePreflight:
+            corsRule = rule
+            answerPreflight(rule, head)
+            return false
+        }
+    }
+
+    private func inject(_ rule: FaultRule, _ head: MessageHead) -> Bool {
+        let decision = rule.decide(head, random: &worker.random)
+        guard decision.delay != nil || decision.abort != nil else { return true }
+        if let limit = rule.activeFaultsMax, worker.activeFaults >= limit { return true }
+        worker.activeFaults &+= 1
+        isFaultActive = true
+        if let delay = decision.delay {
+            pendingAbort = decision.abort
+            phase = .delaying
+            delayDeadline = after(delay)
+            armClock()
+            return false
+        }
+        if let abort = decision.abort {
+            self.abort(abort)
+            return false
+        }
+        return true
+    }
+
+    func delayIsOver() {
+        if phase == .backingOff {
+            pickHost()
+            return
+        }
+        guard phase == .delaying, let route, let stream, let http, let downstream else { return }
+        flags.insert(.delayInjected)
+        phase = .idle
+        if let abort = pendingAbort { self.abort(abort) } else { proceed(route, stream.head, http, downstream) }
+    }
+
+    private func abort(_ abort: FaultRule.Abort) {
+        switch abort {
+        case .status(let status):
+            reply(status, "fault filter abort", details: "fault_filter_abort", flags: .faultInjected)
+        case .grpc(let code):
+            isGRPC = true
+            reply(
+                200,
+                "fault filter abort",
+                details: "fault_filter_abort",
+                flags: .faultInjected,
+                grpcCode: code
+            )
+        }
+    }
+
+    // MARK: actions
+
+    private func proceed(
+        _ entry: RouteEntry,
+        _ head: MessageHead,
+        _ http: HTTPPlan,
+        _ downstream: HTTPDownstream
+    ) {
+        switch entry.action {
+        case .forward(let action): send(action, entry, head, http, downstream)
+        case .redirect(let action): redirect(action, head, edits: entry)
+        case .respond(let response):
+            answer(
+                status: Int(response.status),
+                body: response.body,
+                details: "direct_response",
+                flags: [],
+                location: false,
+                edits: entry
+            )
+        case .nonForwarding: reply(500, "", details: "non_forwarding_action", flags: .noRoute)
+        }
+    }
+
+    private func redirect(_ action: RedirectAction, _ head: MessageHead, edits: RouteEntry?) {
+        worker.scratch.removeAll(keepingCapacity: true)
+        let scheme: StaticString = head.scheme == .https ? "https" : "http"
+        let isFine = action.location(
+            scheme: UnsafeRawBufferPointer(scheme),
+            authority: head.authority,
+            target: head.path,
+            appendingTo: &worker.scratch
+        )
+        guard isFine else {
+            reply(400, "", details: "redirect_too_long", flags: [])
+            return
+        }
+        answer(status: action.status, body: [], details: "direct_response", flags: [], location: true, edits: edits)
+    }
+
+    /// Gets the head ready for an upstream and looks for one.
+    private func send(
+        _ action: ForwardAction,
+        _ entry: RouteEntry,
+        _ head: MessageHead,
+        _ http: HTTPPlan,
+        _ downstream: HTTPDownstream
+    ) {
+        guard let found = findCluster(action, head) else {
+            reply(action.clusterNotFoundStatus, "", details: "cluster_not_found", flags: .noCluster)
+            return
+        }
+        cluster = found
+        if head.method == .connect {
+            let isAllowed = Self.isEnabled("connect", action) ?? http.allowsConnect
+            guard isAllowed else {
+                reply(403, "", details: "upgrade_failed", flags: [])
+                return
+            }
+        } else if let upgrade = head.value(.upgrade) {
+            wantsUpgrade = Self.allows(upgrade, action, http)
+        }
+        if head.has(.expect), !isRequestComplete { expectContinue(head) }
+        head.removeHopByHopFields(keepingUpgrade: wantsUpgrade)
+        if !action.hashRules.isEmpty {
+            hash = HashRule.hash(of: head, facts: facts(downstream), rules: action.hashRules)
+        }
+        edit(action, entry, head, http, downstream)
+        let isReplayable = action.retry.map { $0.retriesMax > 0 } ?? false
+        keepsBody = isReplayable && !isRequestComplete && !wantsUpgrade && head.method != .connect
+        if isRequestComplete, !wantsUpgrade { startResponseDeadlines() }
+        armClock()
+        pickHost()
+    }
+
+    private func findCluster(_ action: ForwardAction, _ head: MessageHead) -> ClusterRuntime? {
+        if let choice { return worker.cluster(for: choice) }
+        guard case .header(let name) = action.target else { return nil }
+        return name.withUnsafeBytes { name in
+            head.value(named: name).flatMap { worker.clusters[String(decoding: $0, as: UTF8.self)] }
+        }
+    }
+
+    private func expectContinue(_ head: MessageHead) {
+        head.remove(.expect)
+        worker.replyHead.clear()
+        worker.replyHead.status = 100
+        stream?.sendInformational(worker.replyHead)
+    }
+
+    private static func allows(_ upgrade: UnsafeRawBufferPointer, _ action: ForwardAction, _ http: HTTPPlan) -> Bool {
+        for change in action.upgrades where change.type.withUnsafeBytes({ upgrade.equalsFolding($0) }) {
+            return change.isEnabled
+        }
+        return http.upgrades.contains { type in type.withUnsafeBytes { upgrade.equalsFolding($0) } }
+    }
+
+    private static func isEnabled(_ type: StaticString, _ action: ForwardAction) -> Bool? {
+        for change in action.upgrades
+        where change.type.withUnsafeBytes({ $0.equalsFolding(UnsafeRawBufferPointer(type)) }) {
+            return change.isEnabled
+        }
+        return nil
+    }
+
+    // MARK: edits
+
+    private func edit(
+        _ action: ForwardAction,
+        _ entry: RouteEntry,
+        _ head: MessageHead,
+        _ http: HTTPPlan,
+        _ downstream: HTTPDownstream
+    ) {
+        for step in http.edits where !step.isOff { apply(step.settings.request, to: head, downstream) }
+        if let choice, !choice.requestHeaders.isEmpty { apply(choice.requestHeaders, to: head, downstream) }
+        if !entry.requestHeaders.isEmpty { apply(entry.requestHeaders, to: head, downstream) }
+        rewriteHost(action, head)
+        guard let rewrite = action.pathRewrite else { return }
+        worker.scratch.removeAll(keepingCapacity: true)
+        guard rewrite.apply(to: head.path, appendingTo: &worker.scratch) else { return }
+        if !http.suppressesEnvoyHeaders { head.set(.xEnvoyOriginalPath, head.path) }
+        worker.scratch.withUnsafeBytes { head.setPath($0) }
+    }
+
+    private func apply(_ edits: HeaderEdits, to head: MessageHead, _ downstream: HTTPDownstream) {
+        edits.apply(to: head, request: nil, facts: facts(downstream), scratch: &worker.scratch)
+    }
+
+    private func rewriteHost(_ action: ForwardAction, _ head: MessageHead) {
+        if let literal = choice?.hostRewrite {
+            replaceHost(action, head, with: literal)
+            return
+        }
+        switch action.hostRewrite {
+        case .keep, .automatic: return
+        case .literal(let host): replaceHost(action, head, with: host)
+        case .header(let name):
+            let value = name.withUnsafeBytes { name in head.value(named: name).map { Array($0) } }
+            if let value, !value.isEmpty { replaceHost(action, head, with: value) }
+        }
+    }
+
+    func replaceHost(_ action: ForwardAction, _ head: MessageHead, with host: [UInt8]) {
+        if action.appendsForwardedHost { head.append(.xForwardedHost, head.authority) }
+        host.withUnsafeBytes { head.setAuthority($0) }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Equal but for the case of ASCII letters.
+    func equalsFolding(_ other: UnsafeRawBufferPointer) -> Bool {
+        guard count == other.count else { return false }
+        for index in 0..<count {
+            let a = self[index]
+            let b = other[index]
+            let foldedA = a &- 65 < 26 ? a | 0x20 : a
+            let foldedB = b &- 65 < 26 ? b | 0x20 : b
+            if foldedA != foldedB { return false }
+        }
+        return true
+    }
+}
+
+extension MessageHead {
+    /// `content-type: application/grpc`, alone or followed by `+`.
+    var isGRPC: Bool {
+        guard let value = value(.contentType), value.count >= 16 else { return false }
+        let expected = UnsafeRawBufferPointer("application/grpc")
+        guard UnsafeRawBufferPointer(rebasing: value[..<16]).equalsFolding(expected) else { return false }
+        return value.count == 16 || value[16] == 0x2B || value[16] == 0x3B
+    }
+}
