@@ -37,6 +37,7 @@ extension AdminRouter {
 /// A patch in one of the forms that are served. Source: KUBECTL.md §2.
 enum Patch: Sendable {
     case merge(JSONValue)
+    case strategic(JSONValue)
     case operations(JSONPatch)
 
     /// - Throws: 415 for a form that is not served, 400 for a body that is no patch.
@@ -44,6 +45,8 @@ enum Patch: Sendable {
         let format = BodyFormat(contentType: request.header("content-type"))
         switch format {
         case .mergePatch, .jsonPatch: break
+        // Clients know merge keys only for the kinds they were built with.
+        case .strategicMergePatch where kind.descriptor.group.isEmpty: break
         case .strategicMergePatch, .applyPatch, .json, .yaml, .undeclared, .other:
             throw .unsupportedMediaType(
                 "the body of a PATCH must be application/merge-patch+json or application/json-patch+json"
@@ -58,11 +61,11 @@ enum Patch: Sendable {
                 causes: [.init(reason: "FieldValueInvalid", message: error.message, field: "", line: error.line)]
             )
         }
-        if format == .mergePatch {
+        if format != .jsonPatch {
             guard value.objectValue != nil else {
                 throw .badRequest("a merge patch is an object, not \(value.typeName)")
             }
-            self = .merge(value)
+            self = format == .mergePatch ? .merge(value) : .strategic(value)
             return
         }
         do throws(JSONPatch.Failure) {
@@ -76,6 +79,8 @@ enum Patch: Sendable {
         switch self {
         case .merge(let patch):
             return MergePatch.apply(patch, to: object)
+        case .strategic(let patch):
+            return StrategicMergePatch.apply(patch, to: object)
         case .operations(let patch):
             do throws(JSONPatch.Failure) {
                 return try patch.apply(to: object)

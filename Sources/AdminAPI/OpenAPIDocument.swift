@@ -29,6 +29,7 @@ public enum OpenAPIDocument {
                     "basic": ["type": "http", "scheme": "basic", "description": "any user, the token as password"],
                     "certificate": ["type": "mutualTLS"],
                 ],
+                "parameters": .object(OpenAPIOperation.parameters),
                 "responses": [
                     "Error": [
                         "description": "refused; `reason` and `details.causes` say why",
@@ -90,7 +91,9 @@ private struct OpenAPIOperation {
         let facts = facts
         var object: JSONObject = ["operationId": .string(facts.id), "summary": .string(facts.summary)]
         if operation.isPublic { object["security"] = .array([]) }
-        if !facts.query.isEmpty { object["parameters"] = .array(facts.query.map { Self.query($0) }) }
+        if !facts.query.isEmpty {
+            object["parameters"] = .array(facts.query.map { ["$ref": .string("#/components/parameters/\($0)")] })
+        }
         if let content = facts.request { object["requestBody"] = content }
         object["responses"] = .object(responses(facts))
         return .object(object)
@@ -142,7 +145,7 @@ private struct OpenAPIOperation {
         case .patch(let kind), .patchStatus(let kind):
             var facts = object("patch", kind, isStatus: operation == .patchStatus(kind))
             facts.query = Self.writeQuery
-            facts.request = Self.patch
+            facts.request = Self.patch(kind)
             return facts
         case .delete(let kind):
             return Facts(
@@ -231,6 +234,15 @@ private struct OpenAPIOperation {
 
     private static let objectTypes = ["application/json", "application/yaml"]
 
+    /// The query parameters by name.
+    static let parameters: JSONObject = {
+        var parameters = JSONObject()
+        for name in (listQuery + writeQuery + ["verbose", "mode", "ifRevision", "prune"]).sorted() {
+            parameters[name] = query(name)
+        }
+        return parameters
+    }()
+
     private static func query(_ name: String) -> JSONValue {
         let schema: JSONValue =
             switch name {
@@ -263,14 +275,16 @@ private struct OpenAPIOperation {
         content(reference(kind), objectTypes, isRequired: true)
     }
 
-    private static let patch: JSONValue = [
-        "required": true,
-        "content": [
+    private static func patch(_ kind: ResourceKind) -> JSONValue {
+        var content: JSONObject = [
             "application/merge-patch+json": ["schema": ["type": "object"]],
             "application/json-patch+json": ["schema": ["type": "array", "items": ["type": "object"]]],
-            "application/strategic-merge-patch+json": ["schema": ["type": "object"]],
-        ],
-    ]
+        ]
+        if kind.descriptor.group.isEmpty {
+            content["application/strategic-merge-patch+json"] = ["schema": ["type": "object"]]
+        }
+        return ["required": true, "content": .object(content)]
+    }
 
     private static func content(_ schema: JSONValue, _ types: [String], isRequired: Bool) -> JSONValue {
         var content = JSONObject()

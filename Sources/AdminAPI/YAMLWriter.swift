@@ -84,7 +84,22 @@ enum YAMLWriter {
     }
 
     private static func plainOrQuoted(_ text: String) -> String {
-        isPlain(text) ? text : JSONValue.string(text).text()
+        isPlain(text) ? text : quoted(text)
+    }
+
+    /// JSON's escapes, and `\u` for what YAML does not allow or may take for a line break (YAML 1.2.2 §5.1, §5.4).
+    private static func quoted(_ text: String) -> String {
+        var out = ""
+        for scalar in JSONValue.string(text).text().unicodeScalars {
+            switch scalar.value {
+            case 0x7F...0x9F, 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF:
+                let digits = String(scalar.value, radix: 16)
+                out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default:
+                out.unicodeScalars.append(scalar)
+            }
+        }
+        return out
     }
 
     /// Letters first, then letters, digits and a few marks that have no meaning inside a plain scalar; and no word that YAML 1.1 or

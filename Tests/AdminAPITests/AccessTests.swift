@@ -147,9 +147,12 @@ import Testing
         #expect(await fixture.send("GET", "/ui/sub/a.txt").text == "inner")
         let attacks = [
             "/ui/../secret.txt", "/ui/%2e%2e/secret.txt", "/ui/..%2fsecret.txt", "/ui/%2e%2e%2fsecret.txt",
-            "/ui/sub/../../secret.txt", "/ui/..\\secret.txt", "/ui/..%5csecret.txt", "/ui//etc/passwd", "/ui/%2fetc/passwd",
-            "/ui/.hidden", "/ui/%2ehidden", "/ui/link.txt", "/ui/up/secret.txt", "/ui/index.html%00.txt", "/ui/./.hidden",
-            "/ui/..;/secret.txt", "/ui/%252e%252e/secret.txt", "/ui/sub%2f..%2f..%2fsecret.txt", "/ui/\u{FF0E}\u{FF0E}/secret.txt",
+            "/ui/sub/../../secret.txt", "/ui/..\\secret.txt", "/ui/..%5csecret.txt", "/ui//etc/passwd",
+            "/ui/%2fetc/passwd",
+            "/ui/.hidden", "/ui/%2ehidden", "/ui/link.txt", "/ui/up/secret.txt", "/ui/index.html%00.txt",
+            "/ui/./.hidden",
+            "/ui/..;/secret.txt", "/ui/%252e%252e/secret.txt", "/ui/sub%2f..%2f..%2fsecret.txt",
+            "/ui/\u{FF0E}\u{FF0E}/secret.txt",
         ]
         for target in attacks {
             let answer = await fixture.send("GET", target)

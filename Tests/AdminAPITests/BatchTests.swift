@@ -23,7 +23,11 @@ import Testing
 
     @Test func `a batch is one revision, whatever its order`() async throws {
         let revision = fixture.store.current.revision
-        let answer = await fixture.send("POST", apply, [document("a"), document("b"), namespace].joined(separator: "\n---\n"))
+        let answer = await fixture.send(
+            "POST",
+            apply,
+            [document("a"), document("b"), namespace].joined(separator: "\n---\n")
+        )
         #expect(answer.status == 200, "\(answer.text)")
         #expect(answer.json.at("status", "revision")?.intValue == Int64(revision + 1))
         let actions = (answer.json.at("status", "results")?.arrayValue ?? []).compactMap { $0["action"]?.stringValue }

@@ -50,7 +50,9 @@ import Testing
         var token = ""
         repeat {
             let answer = await fixture.send("GET", configMaps + "?limit=1&continue=\(token)")
-            for item in answer.json["items"]?.arrayValue ?? [] { seen.append(item.at("metadata", "name")?.stringValue ?? "") }
+            for item in answer.json["items"]?.arrayValue ?? [] {
+                seen.append(item.at("metadata", "name")?.stringValue ?? "")
+            }
             versions.insert(answer.json.at("metadata", "resourceVersion")?.stringValue ?? "")
             token = answer.json.at("metadata", "continue")?.stringValue ?? ""
             await fixture.send("POST", "/api/v1/namespaces/kube-system/configmaps", configMap("n\(seen.count)"))
