@@ -5,6 +5,8 @@ internal import Transport
 final class ClientCore: Sendable {
     private let reactor: Reactor
     private let state: ClientState
+    private let target: ClientTarget
+    private let options: HTTPClient.Options
 
     init(_ target: ClientTarget, _ options: HTTPClient.Options) throws(ClientError) {
         let context = try options.tls.map { tls throws(ClientError) in try tls.clientContext(target, options) }
@@ -14,6 +16,14 @@ final class ClientCore: Sendable {
             throw .notConnected(error.description)
         }
         state = ClientState(target, options, tls: context, loop: reactor.loop)
+        self.target = target
+        self.options = options
+    }
+
+    func replaceTLS(_ tls: ClientTLSOptions) throws(ClientError) {
+        let context = try tls.clientContext(target, options)
+        let state = self.state
+        guard options.tls != nil, reactor.submit({ state.replaceTLS(context) }) else { throw .closed }
     }
 
     func close() {

@@ -11,7 +11,7 @@ final class ClientState: ClientConnectionDelegate, @unchecked Sendable {
 
     private let target: ClientTarget
     private let options: HTTPClient.Options
-    private let tls: TLSContext?
+    private var tls: TLSContext?
     private let loop: EventLoop
     private var connections: [ClientConnection] = []
     /// Connections that are not ready yet, by identity, with the addresses left to try after them.
@@ -146,6 +146,13 @@ final class ClientState: ClientConnectionDelegate, @unchecked Sendable {
             var value = value
             setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout<Int32>.size))
         }
+    }
+
+    /// What is under way finishes on its connection; everything later gets a new one.
+    func replaceTLS(_ context: TLSContext) {
+        tls = context
+        for connection in connections where attempts[ObjectIdentifier(connection)] == nil { connection.drain() }
+        serve()
     }
 
     private func failQueue(_ error: ClientError) {

@@ -49,6 +49,9 @@ public final class GRPCClient: Sendable {
         try await client.core.openCall(path, metadata, timeout, messageBytesMax)
     }
 
+    /// As `HTTPClient.replaceTLS`: open streams go on, later calls use a new connection.
+    public func replaceTLS(_ tls: ClientTLSOptions) throws(ClientError) { try client.replaceTLS(tls) }
+
     public func close() { client.close() }
 }
 

@@ -176,9 +176,8 @@ extension GRPCStatus {
             return GRPCStatus(code(ofHTTP: httpStatus), "HTTP status \(httpStatus) without grpc-status")
         }
         let message = fields["grpc-message"].map(percentDecode) ?? ""
-        var metadata = trailers
-        metadata["grpc-status"] = nil
-        metadata["grpc-message"] = nil
+        let own: Set<String> = ["grpc-status", "grpc-message", "content-type", "date", "content-length"]
+        let metadata = Headers(fields.fields.filter { !own.contains($0.name) }.map { ($0.name, $0.value) })
         return GRPCStatus(GRPCCode(rawValue: number) ?? .unknown, message, metadata: metadata)
     }
 

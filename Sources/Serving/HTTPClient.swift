@@ -52,6 +52,11 @@ public final class HTTPClient: Sendable {
         try await core.send(method, path, headers, body, timeout)
     }
 
+    /// Believes and shows other certificates from the next connection on, which later requests will use; requests under
+    /// way finish where they are. For renewed workload certificates. The server name stays the first one.
+    /// - Throws: `.notConnected` for unusable PEM, `.closed` for a closed client or one without TLS.
+    public func replaceTLS(_ tls: ClientTLSOptions) throws(ClientError) { try core.replaceTLS(tls) }
+
     /// Cuts off what is under way; later requests throw `.closed`.
     public func close() { core.close() }
 }

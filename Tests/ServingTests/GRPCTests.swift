@@ -213,6 +213,15 @@ private func withCalls(
     @Test("malformed timeouts are refused", arguments: ["", "S", "1", "-1S", "1x", "123456789S", "1.5S"])
     func badTimeouts(_ text: String) { #expect(GRPCTimeout.parse(text) == nil) }
 
+    @Test func `a status is read from trailers, from the head alone, or from the HTTP status`() {
+        let trailers: Headers = ["grpc-status": "5", "grpc-message": "n%C3%A4h", "x-why": "because"]
+        let expected = GRPCStatus(.notFound, "näh", metadata: ["x-why": "because"])
+        #expect(GRPCStatus.read(trailers, head: [:], httpStatus: 200) == expected)
+        #expect(GRPCStatus.read([:], head: trailers, httpStatus: 200) == expected)
+        #expect(GRPCStatus.read([:], head: [:], httpStatus: 503).code == .unavailable)
+        #expect(GRPCStatus.read(["grpc-status": "99"], head: [:], httpStatus: 200).code == .unknown)
+    }
+
     @Test func `long timeouts round up, never down`() {
         #expect(GRPCTimeout.format(.seconds(1)) == "1000000u")
         #expect(GRPCTimeout.format(.milliseconds(100_000_001)) == "100001S")

@@ -96,6 +96,18 @@ private func status(of client: HTTPClient) async throws -> Int {
         }
     }
 
+    @Test func `a client that renewed its certificate shows the new one in later requests`() async throws {
+        try await withServer(tls: certificates.options(.optional), handler: whoAmI) { _, address in
+            let client = try client(address, tls: certificates.clientOptions())
+            defer { client.close() }
+            let before = try await within { try await client.send("GET", "/").text() }
+            #expect(before == "http2 true nobody - -")
+            try client.replaceTLS(certificates.clientOptions(withCertificate: true))
+            let after = try await within { try await client.send("GET", "/").text() }
+            #expect(after.hasSuffix("jo ops"))
+        }
+    }
+
     @Test func `a key that is not the certificate's opens no listener`() async throws {
         let others = try TestCertificates()
         let server = try HTTPServer(handler: whoAmI)
