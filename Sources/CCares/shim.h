@@ -1,6 +1,4 @@
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+// No _GNU_SOURCE, as in CSys.
 #include <sys/select.h>
 #include <ares.h>

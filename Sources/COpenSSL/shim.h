@@ -1,8 +1,5 @@
 #pragma once
-// As in CSys: two modules that see different system headers cannot be imported together.
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
+// No _GNU_SOURCE, as in CSys: two modules that see different system headers cannot be imported together.
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>

@@ -12,7 +12,6 @@ struct HTTP2Callbacks {
     private init() {
         var table: OpaquePointer?
         nghttp2_session_callbacks_new(&table)
-        nghttp2_session_callbacks_set_on_begin_frame_callback(table, beginFrame)
         nghttp2_session_callbacks_set_on_begin_headers_callback(table, beginHeaders)
         nghttp2_session_callbacks_set_on_header_callback(table, header)
         nghttp2_session_callbacks_set_on_invalid_header_callback(table, invalidHeader)
@@ -38,19 +37,6 @@ struct HTTP2Callbacks {
         guard id > 0, let data = nghttp2_session_get_stream_user_data(raw, id) else { return nil }
         return Unmanaged<HTTP2Stream>.fromOpaque(data).takeUnretainedValue()
     }
-}
-
-private func beginFrame(_: OpaquePointer?, _ head: UnsafePointer<nghttp2_frame_hd>?, _ user: UnsafeMutableRawPointer?)
-    -> Int32
-{
-    guard let head, let session = HTTP2Callbacks.session(user) else { return 0 }
-    let isAllowed = session.flood.frameBegan(
-        type: head.pointee.type,
-        flags: head.pointee.flags,
-        length: head.pointee.length,
-        now: session.transport.loop.now
-    )
-    return isAllowed ? 0 : gh_h2_err_callback
 }
 
 private func beginHeaders(

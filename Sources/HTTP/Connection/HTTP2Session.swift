@@ -24,7 +24,7 @@ class HTTP2Session: DeferredWork {
 
     init(_ transport: Connection, isServer: Bool) {
         self.transport = transport
-        flood = FloodGuard(countsResets: isServer)
+        flood = FloodGuard(isServer: isServer)
         super.init()
         let me = Unmanaged.passUnretained(self).toOpaque()
         let callbacks = HTTP2Callbacks.shared
@@ -63,6 +63,10 @@ class HTTP2Session: DeferredWork {
 
     final func receive(_ bytes: BytePointer, _ count: Int) {
         guard let raw, !hasFailed else { return }
+        if !flood.scan(bytes, count, now: transport.loop.now) {
+            fail(.enhanceYourCalm)
+            return
+        }
         let used = nghttp2_session_mem_recv(raw, bytes, count)
         if used < 0 { fail(used == Int(gh_h2_err_callback) ? .enhanceYourCalm : .protocolError) }
         touch()
@@ -98,7 +102,7 @@ class HTTP2Session: DeferredWork {
         if !stopping.isEmpty { stopFinished() }
         // Unsent output remains with nghttp2 until the socket takes more; `writable` comes back here.
         if transport.isOpen && nghttp2_session_want_read(raw) == 0 && nghttp2_session_want_write(raw) == 0 {
-            transport.finish(lingering: true)
+            transport.finish(lingering: !hasFailed)
         }
         flushed()
     }
