@@ -1,14 +1,14 @@
 /// One request to the admin API, as any transport delivers it.
 ///
-/// Shape: the body is whole and bounded by the transport (`bodyBytesMax`); `path` is the raw path as sent, still percent-encoded,
-/// without the query.
+/// Shape: the body is whole and bounded by the transport (`bodyBytesMax`); `path` is the raw path as sent, still
+/// percent-encoded, without the query.
 public struct AdminRequest: Sendable {
     /// Which door the request came through: it decides who may be believed.
     public enum Door: Sendable {
         /// The TLS listener: every request needs credentials.
         case secure
-        /// The plain listener of `--dev-http`, bound to loopback only: whoever reaches it is cluster-admin, unless it is a browser
-        /// that another site has sent (Host and Origin are checked).
+        /// The plain listener of `--dev-http`, bound to loopback only: whoever reaches it is cluster-admin, unless it
+        /// is a browser that another site has sent (Host and Origin are checked).
         case development
     }
 

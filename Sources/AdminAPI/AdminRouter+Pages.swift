@@ -30,7 +30,8 @@ extension AdminRouter {
         .json(OpenAPIDocument.document(version: configuration.version), isPretty: call.isPretty)
     }
 
-    /// `/ui/`: the files of the public directory, and nothing else. The policy lets a page load only what lies beside it.
+    /// `/ui/`: the files of the public directory, and nothing else. The policy lets a page load only what lies beside
+    /// it.
     func page(_ call: Call) throws(StatusError) -> AdminResponse {
         if call.request.path == "/ui" {
             return AdminResponse(status: 308, headers: [("Location", "/ui/")])

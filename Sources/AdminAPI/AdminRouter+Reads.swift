@@ -51,8 +51,8 @@ extension AdminRouter {
         return response
     }
 
-    /// A list always shows the newest state, so any version that was given out is old enough; one that was not comes from another
-    /// database, and its holder has to start over.
+    /// A list always shows the newest state, so any version that was given out is old enough; one that was not comes
+    /// from another database, and its holder has to start over.
     private func check(resourceVersion: String?, _ match: String?, _ set: ResourceSet) throws(StatusError) {
         guard let resourceVersion, !resourceVersion.isEmpty else { return }
         guard let version = UInt64(resourceVersion) else {
@@ -67,9 +67,9 @@ extension AdminRouter {
 
 /// One page of a list (`limit` and `continue`).
 ///
-/// The token holds the resourceVersion of the first page and the last name given out. Later pages show the newest state of what
-/// comes after that name, under the version of the first page: a watch from there then repeats whatever changed between the pages,
-/// so nothing is missed. Source: Kubernetes' "inconsistent continue" has the same shape.
+/// The token holds the resourceVersion of the first page and the last name given out. Later pages show the newest
+/// state of what comes after that name, under the version of the first page: a watch from there then repeats whatever
+/// changed between the pages, so nothing is missed. Source: Kubernetes' "inconsistent continue" has the same shape.
 struct ListPage {
     var items: [Resource]
     var resourceVersion: UInt64

@@ -9,9 +9,10 @@ extension AdminRouter {
 
     /// `POST …/serviceaccounts/{name}/token`: a TokenRequest, as `kubectl create token` sends it.
     ///
-    /// Audience `gatehouse-join` makes the single-use token for a workload's first certificate (DECISIONS 18); without an audience, or
-    /// with `gatehouse`, a bearer token for this API. The annotation `gatehouse.io/role` of the ServiceAccount (`admin`, `view`,
-    /// `proxy`) says what its bearer tokens may do. The secret is in this answer and nowhere else.
+    /// Audience `gatehouse-join` makes the single-use token for a workload's first certificate (DECISIONS 18);
+    /// without an audience, or with `gatehouse`, a bearer token for this API. The annotation `gatehouse.io/role` of
+    /// the ServiceAccount (`admin`, `view`, `proxy`) says what its bearer tokens may do. The secret is in this answer
+    /// and nowhere else.
     func createToken(_ call: Call) async throws -> AdminResponse {
         let current = configuration.store.current
         let namespace = ResourceKey(.namespace, namespace: "", name: call.namespace)

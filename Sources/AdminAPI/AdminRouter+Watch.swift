@@ -77,8 +77,8 @@ struct WatchLines: Sendable {
         Self.line("ADDED", object(resource, isFirst: isFirst))
     }
 
-    /// Nil when the event does not concern the selection. An object whose labels bring it into the selection is added, one that
-    /// leaves it is deleted, whatever happened to the object itself.
+    /// Nil when the event does not concern the selection. An object whose labels bring it into the selection is
+    /// added, one that leaves it is deleted, whatever happened to the object itself.
     func line(_ event: ObjectEvent, isFirst: Bool) -> [UInt8]? {
         guard event.resource.kind == selection.kind else { return nil }
         let wasInside = event.kind != .added && selection.matches(event.previous ?? event.resource)
@@ -137,7 +137,8 @@ struct WatchSource: Sendable {
     let limit: Duration
     let wantsBookmarks: Bool
 
-    /// Pull-driven: a line is made when the transport asks for it, so a slow client costs a bounded backlog and no more.
+    /// Pull-driven: a line is made when the transport asks for it, so a slow client costs a bounded backlog and no
+    /// more.
     func stream(initial: [Resource], start: UInt64, _ lines: WatchLines) -> AsyncStream<[UInt8]> {
         let (inputs, feeder) = AsyncStream.makeStream(
             of: Input.self,

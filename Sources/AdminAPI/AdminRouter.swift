@@ -101,8 +101,8 @@ public struct ProxyReport: Sendable {
 
 /// The admin API without its transport: one request in, one answer out.
 ///
-/// Order of decisions: Host and Origin, credentials, role, path, method, size, and only then the body. Whatever a client sends, the
-/// answer is a `Status` with the reason; only a failure of the disk or of ours is a 5xx.
+/// Order of decisions: Host and Origin, credentials, role, path, method, size, and only then the body. Whatever a
+/// client sends, the answer is a `Status` with the reason; only a failure of the disk or of ours is a 5xx.
 public final class AdminRouter: Sendable {
     let configuration: AdminConfiguration
     private let authenticator: Authenticator

@@ -31,11 +31,13 @@ public struct Caller: Sendable, Equatable {
     static let developer = Caller(user: "system:developer", groups: ["system:masters"], role: .admin)
 }
 
-/// Decides who sent a request: a client certificate of the admin CA, a bearer token, or `user:token` in Basic form, in this order.
+/// Decides who sent a request: a client certificate of the admin CA, a bearer token, or `user:token` in Basic form,
+/// in this order.
 ///
-/// Secrets are compared as SHA-256 hashes in constant time. Wrong ones are counted per source; beyond `failuresPerMinuteMax` the
-/// source is told to wait (429). A right one is never kept waiting: 256 random bits cannot be guessed, and a client with a stale
-/// token must not lock out its neighbours behind one address. Source: ADMIN-API §1, RELIABILITY S1.
+/// Secrets are compared as SHA-256 hashes in constant time. Wrong ones are counted per source; beyond
+/// `failuresPerMinuteMax` the source is told to wait (429). A right one is never kept waiting: 256 random bits cannot
+/// be guessed, and a client with a stale token must not lock out its neighbours behind one address. Source: ADMIN-API
+/// §1, RELIABILITY S1.
 final class Authenticator: Sendable {
     static let failuresPerMinuteMax = 10
     /// How many sources are remembered; beyond it the oldest minute is forgotten at once.

@@ -63,7 +63,8 @@ struct BodyReader {
         }
         if let version = said.0, version != apiVersion {
             throw .badRequest(
-                "the API version in the data (\(version.prefix(80))) does not match the expected API version (\(apiVersion))"
+                "the API version in the data (\(version.prefix(80))) does not match the expected API version "
+                    + "(\(apiVersion))"
             )
         }
         if object["apiVersion"] == nil { object["apiVersion"] = .string(apiVersion) }
@@ -80,7 +81,8 @@ struct BodyReader {
         if !key.name.isEmpty {
             if let name = metadata["name"]?.stringValue, name != key.name {
                 throw .badRequest(
-                    "the name of the object (\(name.prefix(253))) does not match the name on the URL (\(key.name.prefix(253)))"
+                    "the name of the object (\(name.prefix(253))) does not match the name on the URL "
+                        + "(\(key.name.prefix(253)))"
                 )
             }
             metadata["name"] = .string(key.name)

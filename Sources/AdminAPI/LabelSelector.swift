@@ -1,6 +1,7 @@
 /// Which labels an object must have: `a=b,c!=d,e in (f,g),h notin (i),j,!k`; all requirements must hold.
 ///
-/// Source: Kubernetes, "Labels and Selectors", set-based requirements. `!=` and `notin` also match objects without the key.
+/// Source: Kubernetes, "Labels and Selectors", set-based requirements. `!=` and `notin` also match objects without
+/// the key.
 struct LabelSelector: Sendable, Equatable {
     enum Requirement: Sendable, Equatable {
         case isIn(key: String, values: [String])
@@ -122,7 +123,8 @@ struct LabelSelector: Sendable, Equatable {
 
 /// Which fields an object must have: `metadata.name=a,metadata.namespace!=b`.
 ///
-/// Source: Kubernetes, "Field Selectors": `=`, `==`, `!=`; which fields exist depends on the kind and is checked by the caller.
+/// Source: Kubernetes, "Field Selectors": `=`, `==`, `!=`; which fields exist depends on the kind and is checked by
+/// the caller.
 struct FieldSelector: Sendable, Equatable {
     struct Requirement: Sendable, Equatable {
         var field: String

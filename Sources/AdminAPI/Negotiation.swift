@@ -49,8 +49,8 @@ enum Representation: Equatable, Sendable {
 
     /// What the client prefers among what is served; nil when nothing it accepts is served (406).
     ///
-    /// Kubernetes clients list several JSON profiles in order of preference at equal quality, so the order of the list decides
-    /// between equals. Source: KUBECTL.md §2.
+    /// Kubernetes clients list several JSON profiles in order of preference at equal quality, so the order of the
+    /// list decides between equals. Source: KUBECTL.md §2.
     static func preferred(_ accept: [String]) -> Representation? {
         let ranges = accept.flatMap { $0.split(separator: ",") }.map { MediaType(parsing: $0) }.filter {
             $0.quality > 0

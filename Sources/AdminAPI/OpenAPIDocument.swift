@@ -2,7 +2,8 @@ public import Resources
 
 /// The OpenAPI 3.1 description of what is served, made from the list of endpoints and the schema tables.
 ///
-/// `openapi.yaml` in the repository is this document; a test holds the two together, and asks the router for every path of the file.
+/// `openapi.yaml` in the repository is this document; a test holds the two together, and asks the router for every
+/// path of the file.
 public enum OpenAPIDocument {
     /// - Parameter version: the release, `0.1.0`.
     public static func document(version: String) -> JSONValue {
@@ -17,7 +18,7 @@ public enum OpenAPIDocument {
             "info": [
                 "title": "Gatehouse admin API", "version": .string(version),
                 "description":
-                    "Kubernetes API conventions for the resources of Istio and Gatehouse. Every write is durable when it is answered.",
+                    "Kubernetes API conventions for the resources of Istio and Gatehouse. A write is durable when answered.",
                 "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
             ],
             "servers": [["url": "/"]],

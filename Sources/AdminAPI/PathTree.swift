@@ -37,8 +37,8 @@ struct PathTree<Entry: Sendable>: Sendable {
         nodes[at].entry = entry
     }
 
-    /// - Parameter path: the raw path. One trailing slash is tolerated; an empty segment elsewhere matches nothing, and so do segments
-    ///   with `.` or `..` alone: a path has one spelling.
+    /// - Parameter path: the raw path. One trailing slash is tolerated; an empty segment elsewhere matches nothing,
+    ///   and so do segments with `.` or `..` alone: a path has one spelling.
     func match(_ path: String) -> Match? {
         guard path.hasPrefix("/") else { return nil }
         var segments = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)

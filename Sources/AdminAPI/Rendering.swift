@@ -54,7 +54,8 @@ extension AdminResponse {
     /// The most warnings in one answer; more would only grow the head.
     private static let warningsMax = 20
 
-    /// Warnings as kubectl prints them: `Warning: 299 - "text"` (RFC 7234 §5.5), ASCII only because names in the text are the client's.
+    /// Warnings as kubectl prints them: `Warning: 299 - "text"` (RFC 7234 §5.5), ASCII only because names in the text
+    /// are the client's.
     mutating func add(_ warnings: [Warning]) {
         add(warnings: warnings.map(\.description))
     }

@@ -2,10 +2,10 @@ internal import Foundation
 
 /// The files under one directory, for the pages at `/ui/`.
 ///
-/// What a path may name is decided on the decoded path, segment by segment, before the file system is asked: `.`, `..`, empty
-/// segments, dotfiles, backslashes and control bytes name nothing. Each step is then opened relative to the one before with
-/// `O_NOFOLLOW`, so a symbolic link, inside or out, is never followed, whatever happens to the tree meanwhile.
-/// Source: RELIABILITY S2.
+/// What a path may name is decided on the decoded path, segment by segment, before the file system is asked: `.`,
+/// `..`, empty segments, dotfiles, backslashes and control bytes name nothing. Each step is then opened relative to
+/// the one before with `O_NOFOLLOW`, so a symbolic link, inside or out, is never followed, whatever happens to the
+/// tree meanwhile. Source: RELIABILITY S2.
 struct StaticFiles: Sendable {
     /// The largest file served, in bytes.
     static let fileBytesMax = 4 << 20
@@ -19,7 +19,8 @@ struct StaticFiles: Sendable {
 
     let root: String
 
-    /// The file that `path` (relative, still percent-encoded) names, `index.html` for a directory; nil when it names none.
+    /// The file that `path` (relative, still percent-encoded) names, `index.html` for a directory; nil when it names
+    /// none.
     func file(at path: String) -> File? {
         guard let segments = Self.segments(path) else { return nil }
         var directory = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -1,6 +1,7 @@
 internal import Resources
 
-/// A refusal, in the words of Kubernetes: becomes a `Status` body, or RFC 9457 problem details when the client asks for them.
+/// A refusal, in the words of Kubernetes: becomes a `Status` body, or RFC 9457 problem details when the client asks
+/// for them.
 ///
 /// Source: KUBECTL.md §3 (reasons and codes), ADMIN-API §2 "Errors".
 public struct StatusError: Error, Equatable, Sendable {

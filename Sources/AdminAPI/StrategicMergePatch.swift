@@ -2,9 +2,10 @@ internal import Resources
 
 /// Kubernetes' strategic merge patch, for the kinds that kubectl knows by itself (the core group).
 ///
-/// Objects merge member by member as in RFC 7396. A list with a merge key merges item by item, a list of words that is a set merges
-/// by value, any other list is replaced. Directives: `$patch` (`replace`, `delete`), `$deleteFromPrimitiveList/F`,
-/// `$setElementOrder/F`, `$retainKeys`. Source: KUBECTL.md §3 and Kubernetes' "strategic-merge-patch" design note.
+/// Objects merge member by member as in RFC 7396. A list with a merge key merges item by item, a list of words that
+/// is a set merges by value, any other list is replaced. Directives: `$patch` (`replace`, `delete`),
+/// `$deleteFromPrimitiveList/F`, `$setElementOrder/F`, `$retainKeys`. Source: KUBECTL.md §3 and Kubernetes'
+/// "strategic-merge-patch" design note.
 enum StrategicMergePatch {
     /// The member that tells the items of a list apart, by the name of the list.
     private static let mergeKeys: [String: String] = [

@@ -2,8 +2,9 @@ internal import Resources
 
 /// Writes a JSON document as block-style YAML 1.2 that YAML 1.1 readers understand the same way.
 ///
-/// Member order is kept. A string is written plain only when no reader could take it for something else; strings with several lines
-/// become literal blocks when a block can carry them exactly, everything else double-quoted with JSON's escapes.
+/// Member order is kept. A string is written plain only when no reader could take it for something else; strings with
+/// several lines become literal blocks when a block can carry them exactly, everything else double-quoted with JSON's
+/// escapes.
 enum YAMLWriter {
     static func write(_ value: JSONValue) -> String {
         var out = ""
@@ -102,8 +103,8 @@ enum YAMLWriter {
         return out
     }
 
-    /// Letters first, then letters, digits and a few marks that have no meaning inside a plain scalar; and no word that YAML 1.1 or
-    /// 1.2 reads as a boolean, null or number.
+    /// Letters first, then letters, digits and a few marks that have no meaning inside a plain scalar; and no word
+    /// that YAML 1.1 or 1.2 reads as a boolean, null or number.
     private static func isPlain(_ text: String) -> Bool {
         guard let first = text.utf8.first, text.utf8.count <= 256 else { return false }
         let isLetter = 0x41...0x5A ~= first || 0x61...0x7A ~= first || first == 0x5F || first == 0x2F

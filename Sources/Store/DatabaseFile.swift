@@ -2,15 +2,16 @@ internal import Crypto
 internal import Foundation
 internal import GRDB
 
-/// The files of the store in its directory: `gatehouse.db` (with `-wal` and `-shm` beside it) and `store.key`, all 0600.
+/// The files of the store in its directory: `gatehouse.db` (with `-wal` and `-shm` beside it) and `store.key`, all
+/// 0600.
 enum DatabaseFile {
     static let name = "gatehouse.db"
     static let keyName = "store.key"
 
     /// Opens or creates the database and brings it to the newest layout.
     ///
-    /// WAL with `synchronous=FULL`: a commit is answered after its log record is on the disk, so an acknowledged write survives a
-    /// power cut (with NORMAL it does not; see RELIABILITY R7).
+    /// WAL with `synchronous=FULL`: a commit is answered after its log record is on the disk, so an acknowledged
+    /// write survives a power cut (with NORMAL it does not; see RELIABILITY R7).
     static func open(directory: String) throws(StoreError) -> DatabaseQueue {
         let path = directory + "/" + name
         try create(path)
@@ -40,8 +41,8 @@ enum DatabaseFile {
         }
     }
 
-    /// The key that Secrets are sealed with. Made at the first start only: a database without its key is an error, never a reason for
-    /// a new key, because that would make what is stored unreadable for ever.
+    /// The key that Secrets are sealed with. Made at the first start only: a database without its key is an error,
+    /// never a reason for a new key, because that would make what is stored unreadable for ever.
     static func key(directory: String, mayCreate: Bool) throws(StoreError) -> SealingKey {
         let path = directory + "/" + keyName
         if let bytes = read(path, bytesMax: 33) {
@@ -59,7 +60,8 @@ enum DatabaseFile {
         return key
     }
 
-    /// Creates an empty file with mode 0600, so that the database never exists with wider permissions; leaves an existing one.
+    /// Creates an empty file with mode 0600, so that the database never exists with wider permissions; leaves an
+    /// existing one.
     private static func create(_ path: String) throws(StoreError) {
         let descriptor = Foundation.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {

@@ -4,8 +4,8 @@ extension ResourceStore {
     /// The namespaces that exist from the first start. Source: DECISIONS 1.
     public static let firstNamespaces = ["default", "istio-system", "kube-system"]
 
-    /// Stores what a new database starts with: its namespaces and `MeshConfig/default`. Does nothing once there is a revision, so that
-    /// what an administrator deletes stays deleted.
+    /// Stores what a new database starts with: its namespaces and `MeshConfig/default`. Does nothing once there is a
+    /// revision, so that what an administrator deletes stays deleted.
     ///
     /// - Throws: what `commit` throws.
     public func storeDefaults(_ admission: Admission) async throws {

@@ -2,7 +2,8 @@ internal import Resources
 
 /// The newest events in memory, and who is watching.
 ///
-/// Shape: events in order of resourceVersion. Older ones that the database still keeps are read from there (`ResourceStore.events`).
+/// Shape: events in order of resourceVersion. Older ones that the database still keeps are read from there
+/// (`ResourceStore.events`).
 struct EventHistory {
     /// How many events are kept, here and in the database. Source: ADMIN-API §2.
     static let eventsMax = 10_000

@@ -1,6 +1,7 @@
 public import Resources
 
-/// One thing that happened to one object. Events are totally ordered by `resourceVersion`, without gaps inside the kept history.
+/// One thing that happened to one object. Events are totally ordered by `resourceVersion`, without gaps inside the
+/// kept history.
 public struct ObjectEvent: Sendable {
     public enum Kind: String, Sendable {
         case added = "ADDED"
@@ -82,7 +83,8 @@ public struct WriteContext: Sendable {
 
 /// The answer to a write, after it is durable.
 public struct CommitOutcome: Sendable {
-    /// The newest revision that includes the change; for a dry run or when nothing had to change, the one it was compared with.
+    /// The newest revision that includes the change; for a dry run or when nothing had to change, the one it was
+    /// compared with.
     public var revision: UInt64
     /// What admission made of the request, action by action.
     public var change: AdmittedChange

@@ -34,7 +34,8 @@ extension ResourceStore {
 
     /// Redeems a secret: checks audience and expiry, and uses up a single-use token, durably, before it answers.
     ///
-    /// Of two redemptions at once exactly one succeeds. Nil for a secret that is unknown, for another audience, expired or used.
+    /// Of two redemptions at once exactly one succeeds. Nil for a secret that is unknown, for another audience,
+    /// expired or used.
     /// - Parameter time: seconds since 1970.
     public func redeem(secret: String, audience: String, at time: Int64) async throws(StoreError) -> TokenRecord? {
         let hash = Digest.sha256(secret)

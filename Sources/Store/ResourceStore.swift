@@ -7,12 +7,12 @@ internal import Synchronization
 
 /// The one place where configuration is kept: objects, their history, and the tokens that open the API.
 ///
-/// There is a single writer. Requests that arrive while a transaction is being synced form the next batch, so a commit costs one
-/// sync whatever the number of clients (group commit), and every answer comes after the sync. Reads never touch the disk: `current`
-/// is the state after the newest durable commit.
+/// There is a single writer. Requests that arrive while a transaction is being synced form the next batch, so a
+/// commit costs one sync whatever the number of clients (group commit), and every answer comes after the sync. Reads
+/// never touch the disk: `current` is the state after the newest durable commit.
 ///
-/// Errors: `commit` throws what admission throws, or `StoreError` when the database cannot; then nothing of the request is stored, reads
-/// go on, and a later request may succeed without a restart.
+/// Errors: `commit` throws what admission throws, or `StoreError` when the database cannot; then nothing of the
+/// request is stored, reads go on, and a later request may succeed without a restart.
 public actor ResourceStore {
     /// The most requests in one transaction.
     private static let batchMax = 128
@@ -42,8 +42,8 @@ public actor ResourceStore {
     /// Opens the store in a directory, or creates it there.
     ///
     /// - Parameter now: seconds since 1970, for timestamps and retention.
-    /// - Throws: `.corrupt` when the database is damaged, `.wrongKey` when its key is missing or another, `.readOnly` or `.full` when
-    ///   the directory cannot be written.
+    /// - Throws: `.corrupt` when the database is damaged, `.wrongKey` when its key is missing or another, `.readOnly`
+    ///   or `.full` when the directory cannot be written.
     public init(directory: String, now: @escaping @Sendable () -> Int64) throws(StoreError) {
         let queue = try DatabaseFile.open(directory: directory)
         let loaded = try Self.load(queue, directory: directory)
@@ -80,8 +80,8 @@ public actor ResourceStore {
     ///
     /// The stream ends when the consumer falls too far behind or the store closes; the consumer resumes with the last
     /// resourceVersion it has seen.
-    /// - Throws: `.expired` when events after `resourceVersion` are no longer kept; the consumer lists again. A resourceVersion that
-    ///   was never given out counts as expired too: it comes from another database.
+    /// - Throws: `.expired` when events after `resourceVersion` are no longer kept; the consumer lists again. A
+    ///   resourceVersion that was never given out counts as expired too: it comes from another database.
     public func events(since resourceVersion: UInt64) async throws(StoreError) -> AsyncStream<ObjectEvent> {
         guard resourceVersion >= counters.compacted, resourceVersion <= counters.resourceVersion else {
             throw StoreError(.expired(oldest: counters.compacted), "too old resource version: \(resourceVersion)")
@@ -102,8 +102,8 @@ public actor ResourceStore {
         return stream
     }
 
-    /// Every accepted revision from now on, with the state that includes it; the newest wins when the consumer is slow, so that
-    /// several changes arrive as one state.
+    /// Every accepted revision from now on, with the state that includes it; the newest wins when the consumer is
+    /// slow, so that several changes arrive as one state.
     public func changes() -> AsyncStream<StoreChange> {
         let (stream, continuation) = AsyncStream.makeStream(
             of: StoreChange.self,
@@ -172,8 +172,8 @@ public actor ResourceStore {
         }
     }
 
-    /// After an input/output error a commit may have reached the disk although it was reported as failed. Then the file is the truth:
-    /// it is loaded again, and watchers start over.
+    /// After an input/output error a commit may have reached the disk although it was reported as failed. Then the
+    /// file is the truth: it is loaded again, and watchers start over.
     private func reloadIfMoved() async {
         do throws(StoreError) {
             let stored = try await perform { db in try Counters.read(db) }

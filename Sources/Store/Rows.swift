@@ -85,7 +85,8 @@ struct EventRow: Sendable {
     func insert(_ db: Database) throws {
         try db.cachedStatement(
             sql: """
-                INSERT INTO event (resource_version, revision, at, type, is_status, kind, namespace, name, sealed, body, previous)
+                INSERT INTO event (resource_version, revision, at, type, is_status, kind, namespace, name, sealed,
+                    body, previous)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
@@ -143,7 +144,10 @@ struct RevisionRow: Sendable {
     func insert(_ db: Database) throws {
         try db.cachedStatement(
             sql:
-                "INSERT INTO revision (revision, at, user, via, message, request_id, changes) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                """
+                INSERT INTO revision (revision, at, user, via, message, request_id, changes)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """
         ).execute(arguments: [
             Int64(revision), at, context.user, context.agent, context.message, context.requestID, changes,
         ])
@@ -193,8 +197,8 @@ extension TokenRecord {
     func insert(_ db: Database, hash: [UInt8]) throws {
         try db.execute(
             sql: """
-                INSERT INTO token (id, hash, user, namespace, service_account, account_uid, audience, scope, is_single_use,
-                    created, expires, last_used)
+                INSERT INTO token (id, hash, user, namespace, service_account, account_uid, audience, scope,
+                    is_single_use, created, expires, last_used)
                 VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [

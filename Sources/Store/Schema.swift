@@ -2,13 +2,15 @@ internal import GRDB
 
 /// The tables of the database and the steps from one layout to the next.
 ///
-/// A released step is never edited: a change of layout is a new step, because databases in the field stopped at any of them.
+/// A released step is never edited: a change of layout is a new step, because databases in the field stopped at any
+/// of them.
 ///
 /// - `counter`: one row. `resource_version` grows by one per object event, `revision` by one per accepted request;
 ///   both are written in the transaction that uses them, so the order of commits is the order of versions (a sequence
 ///   outside of the transaction would let a watcher skip a row that was numbered first and committed last).
-/// - `object`: what exists now. `event`: what happened, in order; `body` is the object after the event (for a deletion: as it was),
-///   `previous` the object before it, so that a watch with a selector can tell "left the selection" from "changed inside of it".
+/// - `object`: what exists now. `event`: what happened, in order; `body` is the object after the event (for a
+///   deletion: as it was), `previous` the object before it, so that a watch with a selector can tell "left the
+///   selection" from "changed inside of it".
 /// - `revision`: one row per accepted request. `audit`: one row per request that tried to write, accepted or not.
 /// - `token`: bearer tokens by the SHA-256 of their secret; the secret itself is never stored.
 enum Schema {

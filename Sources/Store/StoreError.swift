@@ -2,7 +2,8 @@ internal import GRDB
 
 /// Why the store could not do what it was asked, apart from what is wrong with the request itself.
 ///
-/// Whoever answers a client maps it by `reason`: `.full` is 507, `.expired` is 410, everything else is 503 with Retry-After.
+/// Whoever answers a client maps it by `reason`: `.full` is 507, `.expired` is 410, everything else is 503 with
+/// Retry-After.
 public struct StoreError: Error, Equatable, Sendable {
     public enum Reason: Equatable, Sendable {
         /// The disk or its quota is full. Nothing of the request is stored; a later request may succeed.

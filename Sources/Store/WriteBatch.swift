@@ -9,8 +9,9 @@ struct WriteRequest: Sendable {
 
 /// Several requests in one transaction: each in its own savepoint, all made durable by one sync.
 ///
-/// Admission of a request sees what its predecessors in the batch leave. A request that is refused leaves nothing behind and does not
-/// disturb the others. When the database itself fails, nothing of the batch is stored and every request gets that error.
+/// Admission of a request sees what its predecessors in the batch leave. A request that is refused leaves nothing
+/// behind and does not disturb the others. When the database itself fails, nothing of the batch is stored and every
+/// request gets that error.
 struct WriteBatch {
     /// What a batch did, to be published after the commit.
     struct Result: Sendable {
@@ -152,7 +153,8 @@ struct WriteBatch {
         }
     }
 
-    /// Errors that the next request in the same transaction would not meet. Source: https://www.sqlite.org/rescode.html.
+    /// Errors that the next request in the same transaction would not meet. Source:
+    /// https://www.sqlite.org/rescode.html.
     private static func concernsOnlyTheRequest(_ error: DatabaseError) -> Bool {
         [.SQLITE_TOOBIG, .SQLITE_CONSTRAINT].contains(error.resultCode)
     }

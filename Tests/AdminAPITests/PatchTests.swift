@@ -132,7 +132,8 @@ import Testing
             says: "what kubectl sends when a port changes",
             document: #"{"ports":[{"name":"http","port":80}]}"#,
             patch:
-                ##"{"$setElementOrder/ports":[{"port":90}],"ports":[{"name":"http","port":90},{"$patch":"delete","port":80}]}"##,
+                ##"{"$setElementOrder/ports":[{"port":90}],"##
+                + ##""ports":[{"name":"http","port":90},{"$patch":"delete","port":80}]}"##,
             expect: #"{"ports":[{"name":"http","port":90}]}"#
         ),
         Row(
