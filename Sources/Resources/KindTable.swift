@@ -1,14 +1,8 @@
 extension ResourceKind {
     private typealias Column = KindDescriptor.Column
 
-    static let table: [ResourceKind: KindDescriptor] = Dictionary(
-        uniqueKeysWithValues: (core + networking + own).map { ($0.kind, $0) }
-    )
-
-    /// Never used: the table has every case, which a test holds.
-    static func missing(_ kind: ResourceKind) -> KindDescriptor {
-        describe(kind, "", ["v1"], kind.rawValue.lowercased(), OpaqueSpec.self)
-    }
+    /// In the order of `allCases`, which a test holds.
+    static let table: [KindDescriptor] = core + networking + own
 
     private static let name = Column(name: "Name", type: "string", path: ".metadata.name", priority: 0)
     private static let age = Column(name: "Age", type: "date", path: ".metadata.creationTimestamp", priority: 0)
@@ -31,7 +25,6 @@ extension ResourceKind {
         _ spec: Spec.Type,
         short: [String] = [],
         categories: [String] = [],
-        isNamespaced: Bool = true,
         hasSpec: Bool = true,
         hasStatus: Bool = true,
         columns: [KindDescriptor.Column] = []
@@ -44,7 +37,7 @@ extension ResourceKind {
             singular: kind.rawValue.lowercased(),
             shortNames: short,
             categories: categories,
-            isNamespaced: isNamespaced,
+            isNamespaced: kind.isNamespaced,
             hasStatus: hasStatus,
             hasSpec: hasSpec,
             columns: [name] + columns + [age],
@@ -60,7 +53,6 @@ extension ResourceKind {
             "namespaces",
             NamespaceSpec.self,
             short: ["ns"],
-            isNamespaced: false,
             columns: [text("Status", ".status.phase")]
         ),
         describe(
@@ -207,7 +199,6 @@ extension ResourceKind {
             "meshconfigs",
             MeshConfigSpec.self,
             categories: ["gatehouse"],
-            isNamespaced: false,
             columns: [
                 text("Outbound", ".spec.outboundTrafficPolicy.mode"),
                 text("Trust-Domain", ".spec.trustDomain", wide: true), programmed,

@@ -7,7 +7,7 @@ public struct ResourceKey: Hashable, Sendable, Comparable, CustomStringConvertib
 
     public init(_ kind: ResourceKind, namespace: String, name: String) {
         self.kind = kind
-        self.namespace = kind.descriptor.isNamespaced ? namespace : ""
+        self.namespace = kind.isNamespaced ? namespace : ""
         self.name = name
     }
 

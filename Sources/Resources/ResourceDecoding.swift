@@ -94,7 +94,7 @@ extension Resource {
             spec: spec,
             status: status
         )
-        if !descriptor.isNamespaced { resource.metadata.namespace = "" }
+        if !kind.isNamespaced { resource.metadata.namespace = "" }
         return (resource, decoder.violations)
     }
 

@@ -21,11 +21,31 @@ public enum ResourceKind: String, CaseIterable, Hashable, Sendable, Comparable {
     /// In the order of declaration, which is also a good order to create objects in.
     public static func < (a: ResourceKind, b: ResourceKind) -> Bool { a.order < b.order }
 
-    private static let orders: [ResourceKind: Int] = Dictionary(
-        uniqueKeysWithValues: allCases.enumerated().map { ($1, $0) }
-    )
+    /// The position in `allCases`.
+    var order: Int {
+        switch self {
+        case .namespace: 0
+        case .secret: 1
+        case .configMap: 2
+        case .service: 3
+        case .endpoints: 4
+        case .serviceAccount: 5
+        case .event: 6
+        case .endpointSlice: 7
+        case .gateway: 8
+        case .virtualService: 9
+        case .destinationRule: 10
+        case .serviceEntry: 11
+        case .sidecar: 12
+        case .workloadEntry: 13
+        case .workloadGroup: 14
+        case .proxyConfig: 15
+        case .meshConfig: 16
+        }
+    }
 
-    private var order: Int { Self.orders[self] ?? 0 }
+    /// False for what exists once for the whole product.
+    public var isNamespaced: Bool { self != .namespace && self != .meshConfig }
 }
 
 /// How a kind appears in the API.
@@ -66,7 +86,7 @@ public struct KindDescriptor: Sendable {
 }
 
 extension ResourceKind {
-    public var descriptor: KindDescriptor { Self.table[self] ?? Self.missing(self) }
+    public var descriptor: KindDescriptor { Self.table[order] }
 
     /// The kind with this apiVersion (`networking.istio.io/v1alpha3`) and kind word; nil when it is not served.
     public init?(apiVersion: String, kind: String) {

@@ -5,12 +5,11 @@ extension Turn {
         _ index: Int
     ) throws(AdmissionError) {
         guard let resource = working[key] else { throw .notFound(key) }
-        guard !isTouched(key) else { throw .conflict(key, message: "\(key) is named twice in one request") }
         if key.kind == .namespace, Self.builtInNamespaces.contains(key.name) {
             throw .forbidden(key, message: "the namespace \(key.name) cannot be deleted")
         }
         try verify(conditions, resource)
-        touch(key)
+        try claim(key, index)
         if !resource.metadata.finalizers.isEmpty {
             guard resource.metadata.deletionTimestamp == nil else {
                 results[index] = AdmittedChange.Result(
@@ -43,7 +42,7 @@ extension Turn {
         )
         var uids: Set<String> = [resource.metadata.uid]
         if resource.kind == .namespace {
-            let inside = ResourceKind.allCases.filter(\.descriptor.isNamespaced).flatMap {
+            let inside = ResourceKind.allCases.filter(\.isNamespaced).flatMap {
                 working.all($0, namespace: resource.metadata.name)
             }
             for item in inside {
@@ -72,7 +71,7 @@ extension Turn {
     private mutating func follow(_ item: Resource) {
         working.remove(item.key)
         // An object that this very request wrote goes without a trace.
-        if let position = results.firstIndex(where: { $0?.key == item.key }) {
+        if let position = positions[item.key] {
             let previous = results[position]?.previous
             results[position] = AdmittedChange.Result(
                 key: item.key,
@@ -83,7 +82,7 @@ extension Turn {
             )
             return
         }
-        results.append(
+        append(
             AdmittedChange.Result(key: item.key, outcome: .deleted, resource: item, previous: item, warnings: [])
         )
     }
@@ -135,11 +134,11 @@ extension Turn {
         copy.status = Conditions.setting(resolved, in: copy.status, generation: generation, now: now)
         guard copy.status != resource.status || isWritten else { return }
         working.insert(copy)
-        if let position = results.firstIndex(where: { $0?.key == resource.key }) {
+        if let position = positions[resource.key] {
             results[position]?.resource = copy
             results[position]?.warnings += missing.prefix(20)
         } else {
-            results.append(
+            append(
                 AdmittedChange.Result(
                     key: copy.key,
                     outcome: .configured,

@@ -12,7 +12,8 @@ struct Turn {
     var results: [AdmittedChange.Result?]
     var invalid: [(action: Int, key: ResourceKey, violations: [Violation])] = []
     private(set) var isStatusOnly = true
-    private var touched: Set<ResourceKey> = []
+    /// Where the result of a key stands in `results`.
+    private(set) var positions: [ResourceKey: Int] = [:]
 
     init(environment: Admission.Environment, current: ResourceSet, count: Int) {
         self.environment = environment
@@ -49,7 +50,7 @@ struct Turn {
     /// Fills what a manifest may leave out.
     private func prepare(_ resource: Resource) -> Resource {
         var resource = resource
-        if !resource.kind.descriptor.isNamespaced {
+        if !resource.kind.isNamespaced {
             resource.metadata.namespace = ""
         } else if resource.metadata.namespace.isEmpty {
             resource.metadata.namespace = Manifest.defaultNamespace
@@ -61,10 +62,11 @@ struct Turn {
         return resource.withSecretTextMoved()
     }
 
-    private mutating func claim(_ key: ResourceKey) throws(AdmissionError) {
-        guard touched.insert(key).inserted else {
+    mutating func claim(_ key: ResourceKey, _ index: Int) throws(AdmissionError) {
+        guard positions[key] == nil else {
             throw .conflict(key, message: "\(key) is named twice in one request")
         }
+        positions[key] = index
     }
 
     private mutating func create(_ resource: Resource, _ source: SourceMap?, _ index: Int) throws(AdmissionError) {
@@ -72,7 +74,7 @@ struct Turn {
         let key = resource.key
         if !key.name.isEmpty {
             guard !working.contains(key) else { throw .alreadyExists(key) }
-            try claim(key)
+            try claim(key, index)
         }
         let namespace = resource.metadata.namespace
         if !namespace.isEmpty, Names.isLowerLabel(namespace) {
@@ -106,7 +108,7 @@ struct Turn {
         var resource = resource
         let key = resource.key
         guard let previous = working[key] else { throw .notFound(key) }
-        try claim(key)
+        try claim(key, index)
         try verify(conditions, previous)
         let own = Change.Preconditions(
             resourceVersion: resource.metadata.resourceVersion.isEmpty ? nil : resource.metadata.resourceVersion,
@@ -142,7 +144,7 @@ struct Turn {
         _ index: Int
     ) throws(AdmissionError) {
         guard let previous = working[key] else { throw .notFound(key) }
-        try claim(key)
+        try claim(key, index)
         try verify(conditions, previous)
         if let status, status.objectValue == nil {
             let violation = Violation(path: JSONPath() / "status", rule: "schema.type", message: "must be an object")
@@ -227,9 +229,11 @@ struct Turn {
 
     mutating func changedBeyondStatus() { isStatusOnly = false }
 
-    func isTouched(_ key: ResourceKey) -> Bool { touched.contains(key) }
-
-    mutating func touch(_ key: ResourceKey) { touched.insert(key) }
+    /// A result that no action asked for.
+    mutating func append(_ result: AdmittedChange.Result) {
+        positions[result.key] = results.count
+        results.append(result)
+    }
 }
 
 extension Resource {
