@@ -14,10 +14,14 @@ struct ServiceBuilder {
         for item in stored.services where !owned.contains("\(item.source.namespace)/\(item.source.name)") {
             services.append(service(of: item))
         }
-        let known = Set(services.map(\.hostname))
+        let ports = Dictionary(services.map { ($0.hostname, $0.ports) }, uniquingKeysWith: { first, _ in first })
         for index in services.indices {
             guard let target = services[index].aliasOf else { continue }
-            if !known.contains(target) { services[index].aliasOf = nil }
+            if let inherited = ports[target] {
+                if services[index].ports.isEmpty { services[index].ports = inherited }
+            } else {
+                services[index].aliasOf = nil
+            }
         }
         services += stored.serviceEntries.flatMap { entries(of: $0) }
         return services
