@@ -85,7 +85,9 @@ struct ClientTLS {
 
     /// The words that mesh servers recognise peers by, then the protocol itself. Source: Istio's ALPN names.
     private func alpn(_ target: Destinations.Resolved) -> [String] {
-        guard target.port?.portProtocol.isHTTP ?? true else { return ["istio-peer-exchange", "istio"] }
+        // HTTP routes may end at a TLS port: that of an ISTIO_MUTUAL gateway.
+        let spoken = target.port?.portProtocol ?? .http
+        guard spoken.isHTTP || spoken == .https else { return ["istio-peer-exchange", "istio"] }
         return target.mayCarryGRPC ? ["istio-h2", "istio", "h2"] : ["istio-http/1.1", "istio", "http/1.1"]
     }
 

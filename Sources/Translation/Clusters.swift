@@ -80,6 +80,7 @@ struct Clusters {
         var cluster = ClusterMessage()
         cluster.name = Ledger.blackHoleCluster
         cluster.type = .static
+        cluster.loadAssignment.clusterName = cluster.name
         cluster.connectTimeout = Wire.duration(settings.connectTimeout)
         return cluster
     }

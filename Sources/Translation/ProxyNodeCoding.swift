@@ -1,5 +1,5 @@
 internal import Base
-public import Registry
+internal import Registry
 public import XDS
 
 /// How a proxy says in its xDS node what translation must know about it.
