@@ -94,11 +94,11 @@ int gh_next_signal(int fd) {
 int gh_packet_pair(int fds[2]) { return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds); }
 
 int gh_bind_tcp(int family, const unsigned char *address, unsigned short port, int backlog) {
-    int one = 1;
+    int one = 1, shared = backlog > 0;
     int fd = socket(family == 6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+    if (shared) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     int result;
     if (family == 6) {
@@ -115,7 +115,7 @@ int gh_bind_tcp(int family, const unsigned char *address, unsigned short port, i
         memcpy(&a.sin_addr, address, 4);
         result = bind(fd, (struct sockaddr *)&a, sizeof a);
     }
-    if (result != 0 || listen(fd, backlog) != 0) {
+    if (result != 0 || (shared && listen(fd, backlog) != 0)) {
         int saved = errno;
         close(fd);
         errno = saved;
@@ -123,3 +123,36 @@ int gh_bind_tcp(int family, const unsigned char *address, unsigned short port, i
     }
     return fd;
 }
+
+int gh_free_port(int ipv6) {
+    int fd = socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    struct sockaddr_in6 six = {0};
+    struct sockaddr_in four = {0};
+    six.sin6_family = AF_INET6;
+    six.sin6_addr = in6addr_loopback;
+    four.sin_family = AF_INET;
+    four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    struct sockaddr *address = ipv6 ? (struct sockaddr *)&six : (struct sockaddr *)&four;
+    socklen_t length = ipv6 ? sizeof six : sizeof four;
+    int port = -1;
+    if (bind(fd, address, length) == 0 && getsockname(fd, address, &length) == 0) {
+        port = ntohs(ipv6 ? six.sin6_port : four.sin_port);
+    }
+    close(fd);
+    return port;
+}
+
+int gh_spawn_program(char *const argv[]) {
+    pid_t pid = fork();
+    if (pid != 0) return pid;
+    for (int fd = 3; fd < 1024; fd++) close(fd);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    execvp(argv[0], argv);
+    _exit(127);
+}
+
+void gh_ignore_broken_pipes(void) { signal(SIGPIPE, SIG_IGN); }

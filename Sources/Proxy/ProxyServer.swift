@@ -25,9 +25,8 @@ public struct ProxyOptions: Sendable {
     public var workers = 1
     /// Where access-log lines go (1 is stdout); nil switches the log off.
     public var accessLogDescriptor: Int32? = 1
-    /// Listening sockets inherited from a supervisor, by `address:port`; several per address, one or more per worker.
-    /// Every one of them is accepted on, so none of a replaced process's connections is left waiting.
-    public var adoptedListeners: [String: [Int32]] = [:]
+    /// Where listening sockets come from when a supervisor holds them; nil: the proxy binds its own.
+    public var listenerSource: ListenerSource?
     /// Where `/metrics`, `/ready`, `/stats`, `/config_dump` are served (loopback); port 0 means a free one; nil: nowhere.
     public var adminAddress: SocketAddress?
     /// Name servers to ask instead of those of `/etc/resolv.conf`.
@@ -39,6 +38,32 @@ public struct ProxyOptions: Sendable {
     public var seed: UInt64?
 
     public init(identity: ProxyIdentity) { self.identity = identity }
+}
+
+/// Listening sockets that outlive this process, held by a supervisor.
+///
+/// Both closures may block for a moment and are called on the thread that calls `ProxyServer.apply`, never on a worker.
+public struct ListenerSource: Sendable {
+    /// Non-blocking listening sockets for an address, at least one per worker; every one of them is to be accepted on, so
+    /// that none of a replaced process's connections is left waiting. The text of a failure goes into the NACK.
+    public var open: @Sendable (_ address: SocketAddress, _ count: Int) throws(ListenerUnavailable) -> [Int32]
+    /// The address is no longer wanted; the process closes its own descriptors itself.
+    public var release: @Sendable (_ address: SocketAddress) -> Void
+
+    public init(
+        open: @escaping @Sendable (SocketAddress, Int) throws(ListenerUnavailable) -> [Int32],
+        release: @escaping @Sendable (SocketAddress) -> Void
+    ) {
+        self.open = open
+        self.release = release
+    }
+}
+
+/// Why a supervisor gives no sockets for an address, for example `PortConflict: …`.
+public struct ListenerUnavailable: Error, Equatable, Sendable {
+    public var detail: String
+
+    public init(detail: String) { self.detail = detail }
 }
 
 /// What became of a configuration.

@@ -1,8 +1,63 @@
 internal import ArgumentParser
+internal import CSys
+internal import Foundation
 
-@main struct Gatehouse: AsyncParsableCommand {
+/// The one binary; the subcommand picks the role.
+@main struct Gatehouse: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gatehouse",
-        abstract: "A REST-managed gateway appliance and service mesh."
+        abstract: "A REST-managed gateway appliance and service mesh.",
+        subcommands: [
+            ServeCommand.self, ControlCommand.self, GatewayCommand.self, SidecarCommand.self, ApplyCommand.self,
+            GetCommand.self, DeleteCommand.self, DescribeCommand.self, VersionCommand.self,
+        ]
     )
+
+    /// Wrong arguments end with status 2, failures of the work itself with 1.
+    static func main() {
+        gh_ignore_broken_pipes()
+        do {
+            var command = try parseAsRoot()
+            guard let asynchronous = command as? any AsyncParsableCommand else {
+                try command.run()
+                return
+            }
+            if asynchronous is any LongRunning { Signals.takeOver() }
+            Task { await finish(asynchronous) }
+            dispatchMain()
+        } catch {
+            end(with: error)
+        }
+    }
+
+    private static func finish(_ command: any AsyncParsableCommand) async {
+        var command = command
+        do {
+            try await command.run()
+        } catch {
+            end(with: error)
+        }
+        Foundation.exit(0)
+    }
+
+    private static func end(with error: any Error) -> Never {
+        let code = exitCode(for: error)
+        let text = fullMessage(for: error)
+        if code == .success {
+            FileHandle.standardOutput.write(Data((text + "\n").utf8))
+            Foundation.exit(0)
+        }
+        if !text.isEmpty { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+        Foundation.exit(code == .validationFailure ? 2 : max(1, code.rawValue))
+    }
+}
+
+/// A command that runs until a signal ends it.
+protocol LongRunning {}
+
+struct VersionCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the version.")
+    static let version = "0.1.0"
+
+    func run() { print("gatehouse \(Self.version)") }
 }

@@ -20,7 +20,8 @@ int gh_signal_descriptor(int includeChildren);
 int gh_next_signal(int fd);
 /// A connected pair of SOCK_SEQPACKET sockets with close-on-exec set; 0, or -1.
 int gh_packet_pair(int fds[2]);
-/// A bound and listening TCP socket with SO_REUSEPORT and TCP_NODELAY; -1 with errno. `family` 4 or 6, bytes in network order.
+/// A bound and listening TCP socket with SO_REUSEPORT and TCP_NODELAY; -1 with errno. `family` 4 or 6, bytes in network
+/// order. With `backlog` 0 it is only bound, and unshared: a test of whether the address is free.
 int gh_bind_tcp(int family, const unsigned char *address, unsigned short port, int backlog);
 
 static inline int gh_wait_status(int pid, int *status, int noHang) { return waitpid(pid, status, noHang ? WNOHANG : 0); }
@@ -32,3 +33,9 @@ static inline int gh_exit_signal(int status) { return WTERMSIG(status); }
 static inline int gh_open_read(const char *path) { return open(path, O_RDONLY | O_CLOEXEC); }
 /// A close-on-exec copy of a descriptor; -1 with errno.
 static inline int gh_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 3); }
+/// A TCP port that is free on loopback now, or -1.
+int gh_free_port(int ipv6);
+/// Starts a program found along PATH with all signals unblocked and only the standard descriptors; its pid, or -1.
+int gh_spawn_program(char *const argv[]);
+/// A peer that closes early must not end the process.
+void gh_ignore_broken_pipes(void);

@@ -1,0 +1,101 @@
+internal import Discovery
+internal import Foundation
+internal import Proxy
+internal import XDS
+
+/// Applies snapshots to the workers one after the other, and remembers the last good one.
+actor DataPlane {
+    private let proxy: ProxyServer
+    private let credential: WorkloadCredential
+    private let lastGood: LastGoodSnapshot
+    private var snapshot: Snapshot?
+    private var configuration: RuntimeConfiguration?
+    private var isApplying = false
+    private var turns: [CheckedContinuation<Void, Never>] = []
+    private var waiters: [CheckedContinuation<Void, Never>] = []
+
+    init(proxy: ProxyServer, credential: WorkloadCredential, stateDirectory: String) {
+        self.proxy = proxy
+        self.credential = credential
+        lastGood = LastGoodSnapshot(directory: stateDirectory)
+    }
+
+    /// - Returns: nil when every worker serves it, or why the old configuration stays: the text of the NACK.
+    func apply(_ next: Snapshot) async -> String? {
+        await takeTurn()
+        defer { giveTurn() }
+        let refusal = await install(next)
+        if refusal == nil {
+            snapshot = next
+            do { try lastGood.save(next) } catch { Log.error("last good snapshot: \(error)") }
+            for waiter in waiters { waiter.resume() }
+            waiters = []
+        }
+        return refusal
+    }
+
+    /// The snapshot from disk, when there is one that still compiles.
+    func applyLastGood() async {
+        do {
+            guard let saved = try lastGood.load() else { return }
+            if let refusal = await apply(saved) { Log.warning("last good snapshot: \(refusal)") }
+        } catch {
+            Log.warning("last good snapshot: \(error)")
+        }
+    }
+
+    /// New certificate, same configuration.
+    func identityChanged() async {
+        guard let snapshot else { return }
+        await takeTurn()
+        defer { giveTurn() }
+        if let refusal = await install(snapshot) { Log.error("new certificate: \(refusal)") }
+    }
+
+    /// Returns once a first configuration serves.
+    func untilServing() async {
+        guard snapshot == nil else { return }
+        await withCheckedContinuation { waiters.append($0) }
+    }
+
+    private func install(_ next: Snapshot) async -> String? {
+        let compiled: RuntimeConfiguration
+        do throws(ConfigurationError) {
+            compiled = try RuntimeConfiguration(
+                compiling: next,
+                previous: configuration,
+                localSecrets: await credential.localSecrets
+            )
+        } catch {
+            return error.description
+        }
+        let proxy = proxy
+        let outcome = await withCheckedContinuation { done in
+            proxy.apply(compiled) { done.resume(returning: $0) }
+        }
+        switch outcome {
+        case .applied:
+            configuration = compiled
+            return nil
+        case .refused(let reason):
+            return reason
+        }
+    }
+
+    private func takeTurn() async {
+        if isApplying {
+            await withCheckedContinuation { turns.append($0) }
+        } else {
+            isApplying = true
+        }
+    }
+
+    /// The turn passes to whoever waited longest, without a moment in which a newcomer could take it.
+    private func giveTurn() {
+        if turns.isEmpty {
+            isApplying = false
+        } else {
+            turns.removeFirst().resume()
+        }
+    }
+}

@@ -1,0 +1,166 @@
+internal import ArgumentParser
+internal import Base
+internal import Discovery
+internal import Foundation
+internal import Proxy
+internal import XDS
+
+/// A gateway or sidecar process: identity, configuration feed, data plane, and an orderly end.
+struct ProxyProcess: Sendable {
+    private let settings: ProxySettings
+
+    init(_ settings: ProxySettings) { self.settings = settings }
+
+    func run() async throws {
+        umask(0o077)
+        try FileManager.default.createDirectory(
+            atPath: settings.stateDirectory,
+            withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700]
+        )
+        let signals = Signals.stream()
+        let link =
+            settings.isSupervised ? SupervisorLink(onChildren: { _ in }, onEnd: { Foundation.exit(1) }) : nil
+        let credential = WorkloadCredential(settings)
+        let proxy = try ProxyServer(options: options(link))
+        let plane = DataPlane(proxy: proxy, credential: credential, stateDirectory: settings.stateDirectory)
+        let feed = Task { try await feed(plane, credential) }
+        let ready = Task { try await announce(plane, proxy, link) }
+        let status = try await live(signals, feed: feed, ready: ready, admin: { proxy.adminAddress?.description })
+        feed.cancel()
+        ready.cancel()
+        await withCheckedContinuation { done in
+            proxy.drain(deadline: settings.drainTimeout) { done.resume() }
+        }
+        proxy.stop()
+        if status != 0 { throw ExitCode(status) }
+    }
+
+    private func options(_ link: SupervisorLink?) -> ProxyOptions {
+        var options = ProxyOptions(
+            identity: ProxyIdentity(
+                workload: settings.node.name,
+                namespace: settings.node.namespace,
+                trustDomain: "cluster.local",
+                isGateway: settings.node.role == .router
+            )
+        )
+        options.workers = settings.workers
+        options.accessLogDescriptor = settings.accessLog ? 1 : nil
+        options.adminAddress = settings.adminAddress
+        options.dnsServers = settings.dnsServers
+        if let link {
+            options.listenerSource = ListenerSource(
+                open: { address, count throws(ListenerUnavailable) in
+                    do { return try link.bind(address, count: count) } catch {
+                        throw ListenerUnavailable(detail: "\(error)")
+                    }
+                },
+                release: { link.release($0) }
+            )
+        }
+        return options
+    }
+
+    /// Serves the last good snapshot at once, then whatever the control plane says, for as long as the process lives.
+    private func feed(_ plane: DataPlane, _ credential: WorkloadCredential) async throws {
+        if let file = settings.snapshotFile {
+            let bytes = [UInt8](try Data(contentsOf: URL(filePath: file)))
+            let snapshot = try Snapshot(decoding: bytes)
+            if let refusal = await plane.apply(snapshot) { throw ValidationError("\(file): \(refusal)") }
+            return
+        }
+        await plane.applyLastGood()
+        try await credential.obtain()
+        await plane.identityChanged()
+        async let renewals: Void = renew(plane, credential)
+        try await ProxyFeed(settings: settings, plane: plane, credential: credential).run()
+        try await renewals
+    }
+
+    private func renew(_ plane: DataPlane, _ credential: WorkloadCredential) async throws {
+        while !Task.isCancelled {
+            try await credential.renew()
+            await plane.identityChanged()
+        }
+    }
+
+    /// Tells whoever waits that this proxy serves.
+    private func announce(_ plane: DataPlane, _ proxy: ProxyServer, _ link: SupervisorLink?) async throws {
+        await plane.untilServing()
+        let admin = proxy.adminAddress?.description
+        if let admin {
+            try Data((admin + "\n").utf8).write(
+                to: URL(filePath: settings.stateDirectory + "/admin.address"),
+                options: .atomic
+            )
+        }
+        if settings.command.isEmpty { writeReadyFile(admin) }
+        link?.ready("{}")
+    }
+
+    private func writeReadyFile(_ admin: String?) {
+        guard let path = settings.readyFile else { return }
+        let body = "{\"pid\":\(getpid()),\"admin\":\(admin.map { "\"\($0)\"" } ?? "null")}\n"
+        do {
+            try Data(body.utf8).write(to: URL(filePath: path), options: .atomic)
+        } catch {
+            Log.error("cannot write \(path): \(error)")
+        }
+    }
+
+    /// Until a signal, the end of the application, or a failure that no retry mends. The result is the exit status.
+    private func live(
+        _ signals: AsyncStream<Int32>,
+        feed: Task<Void, any Error>,
+        ready: Task<Void, any Error>,
+        admin: @escaping @Sendable () -> String?
+    ) async throws -> Int32 {
+        try await withThrowingTaskGroup(of: Int32?.self) { group in
+            let app = AppHolder()
+            group.addTask {
+                for await number in signals {
+                    if number == SIGHUP { continue }
+                    if await app.signal(number) { continue }
+                    return 0
+                }
+                return nil
+            }
+            group.addTask {
+                try await feed.value
+                return nil
+            }
+            group.addTask {
+                try await ready.value
+                guard !settings.command.isEmpty else { return nil }
+                let process = try await app.start(settings.command)
+                writeReadyFile(admin())
+                return await process.wait()
+            }
+            while let result = try await group.next() {
+                if let status = result {
+                    group.cancelAll()
+                    return status
+                }
+            }
+            return 0
+        }
+    }
+}
+
+/// The application, once it has been started: signals go to it, and its end is the sidecar's.
+private actor AppHolder {
+    private var process: AppProcess?
+
+    func start(_ command: [String]) throws -> AppProcess {
+        let started = try AppProcess(command)
+        process = started
+        return started
+    }
+
+    /// False when there is no application to forward to.
+    func signal(_ number: Int32) -> Bool {
+        process?.signal(number)
+        return process != nil
+    }
+}
