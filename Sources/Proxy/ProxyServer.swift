@@ -114,7 +114,7 @@ public final class ProxyServer: Sendable {
         }
         self.workers = workers
         self.threads = threads
-        sockets = Mutex(ListenerSockets(workers: options.workers, adopted: options.adoptedListeners))
+        sockets = Mutex(ListenerSockets(workers: options.workers, source: options.listenerSource))
         do throws(SocketError) {
             admin = try options.adminAddress.map { address throws(SocketError) in
                 try AdminEndpoint(address: address, workers: workers)

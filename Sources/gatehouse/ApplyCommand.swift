@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import Resources
+internal import Serving
 
 /// Creates what is not there and replaces what is, document by document, in the order of the files.
 struct ApplyCommand: AsyncParsableCommand {

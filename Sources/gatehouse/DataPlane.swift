@@ -1,23 +1,20 @@
-internal import Discovery
 internal import Foundation
 internal import Proxy
 internal import XDS
 
-/// Applies snapshots to the workers one after the other, and remembers the last good one.
+/// Applies snapshots to the workers one after the other, and remembers the newest that serves.
 actor DataPlane {
     private let proxy: ProxyServer
     private let credential: WorkloadCredential
-    private let lastGood: LastGoodSnapshot
     private var snapshot: Snapshot?
     private var configuration: RuntimeConfiguration?
     private var isApplying = false
     private var turns: [CheckedContinuation<Void, Never>] = []
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
-    init(proxy: ProxyServer, credential: WorkloadCredential, stateDirectory: String) {
+    init(proxy: ProxyServer, credential: WorkloadCredential) {
         self.proxy = proxy
         self.credential = credential
-        lastGood = LastGoodSnapshot(directory: stateDirectory)
     }
 
     /// - Returns: nil when every worker serves it, or why the old configuration stays: the text of the NACK.
@@ -27,21 +24,10 @@ actor DataPlane {
         let refusal = await install(next)
         if refusal == nil {
             snapshot = next
-            do { try lastGood.save(next) } catch { Log.error("last good snapshot: \(error)") }
             for waiter in waiters { waiter.resume() }
             waiters = []
         }
         return refusal
-    }
-
-    /// The snapshot from disk, when there is one that still compiles.
-    func applyLastGood() async {
-        do {
-            guard let saved = try lastGood.load() else { return }
-            if let refusal = await apply(saved) { Log.warning("last good snapshot: \(refusal)") }
-        } catch {
-            Log.warning("last good snapshot: \(error)")
-        }
     }
 
     /// New certificate, same configuration.

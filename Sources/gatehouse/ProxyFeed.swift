@@ -1,3 +1,4 @@
+internal import Base
 internal import Discovery
 internal import Foundation
 internal import Identity
@@ -10,15 +11,34 @@ struct ProxyFeed: Sendable {
     var plane: DataPlane
     var credential: WorkloadCredential
 
-    func run() async throws {
+    /// The last good snapshot first, then whatever the control plane says; until the task is cancelled.
+    func run() async {
         let plane = plane
         let settings = settings
         let credential = credential
         let client = DiscoveryClient(
-            node: settings.node,
-            connect: { try ControlPlaneDialer.client(settings, identity: await credential.identity) },
-            apply: { snapshot in await plane.apply(snapshot) }
+            options: DiscoveryClient.Options(node: settings.node),
+            lastGood: LastGoodSnapshot(directory: settings.stateDirectory),
+            connect: {
+                // Elsewhere than on the control plane's host the stream is authenticated by the certificate.
+                if case .tcp = settings.controlPlane { try await credential.untilAvailable() }
+                return try ControlPlaneDialer.client(settings, identity: await credential.identity)
+            },
+            apply: { snapshot in
+                await plane.apply(snapshot).map { .refused($0) } ?? .applied
+            },
+            events: { event in Self.log(event) }
         )
         await client.run()
+    }
+
+    private static func log(_ event: DiscoveryClientEvent) {
+        switch event {
+        case .connected, .applied: break
+        case .disconnected(let reason, let delay):
+            Log.warning("control plane: \(reason); trying again in \(delay.wholeMilliseconds) ms")
+        case .refused(let type, let reason): Log.error("configuration refused (\(type.shortName)): \(reason)")
+        case .notKept(let reason): Log.warning("last good snapshot: \(reason)")
+        }
     }
 }

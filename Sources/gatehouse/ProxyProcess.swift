@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import Base
-internal import Discovery
 internal import Foundation
 internal import Proxy
 internal import XDS
@@ -23,11 +22,11 @@ struct ProxyProcess: Sendable {
             settings.isSupervised ? SupervisorLink(onChildren: { _ in }, onEnd: { Foundation.exit(1) }) : nil
         let credential = WorkloadCredential(settings)
         let proxy = try ProxyServer(options: options(link))
-        let plane = DataPlane(proxy: proxy, credential: credential, stateDirectory: settings.stateDirectory)
-        let feed = Task { try await feed(plane, credential) }
+        let plane = DataPlane(proxy: proxy, credential: credential)
+        let feeding = Task { try await feed(plane, credential) }
         let ready = Task { try await announce(plane, proxy, link) }
-        let status = try await live(signals, feed: feed, ready: ready, admin: { proxy.adminAddress?.description })
-        feed.cancel()
+        let status = try await live(signals, feed: feeding, ready: ready, admin: { proxy.adminAddress?.description })
+        feeding.cancel()
         ready.cancel()
         await withCheckedContinuation { done in
             proxy.drain(deadline: settings.drainTimeout) { done.resume() }
@@ -70,16 +69,14 @@ struct ProxyProcess: Sendable {
             if let refusal = await plane.apply(snapshot) { throw ValidationError("\(file): \(refusal)") }
             return
         }
-        await plane.applyLastGood()
-        try await credential.obtain()
-        await plane.identityChanged()
         async let renewals: Void = renew(plane, credential)
-        try await ProxyFeed(settings: settings, plane: plane, credential: credential).run()
+        await ProxyFeed(settings: settings, plane: plane, credential: credential).run()
         try await renewals
     }
 
     private func renew(_ plane: DataPlane, _ credential: WorkloadCredential) async throws {
         while !Task.isCancelled {
+            // Without a certificate this asks for the first one.
             try await credential.renew()
             await plane.identityChanged()
         }

@@ -92,7 +92,7 @@ actor Registrations {
             "apiVersion": "networking.istio.io/v1", "kind": "WorkloadEntry",
             "metadata": [
                 "name": .string(node.name), "namespace": .string(node.namespace), "labels": .object(labels),
-                "annotations": [annotation: "sidecar"],
+                "annotations": .object([annotation: "sidecar"]),
             ],
             "spec": .object(spec),
         ]

@@ -54,6 +54,11 @@ actor WorkloadCredential {
         }
     }
 
+    /// Returns once there is a certificate, whoever asked for it.
+    func untilAvailable() async throws {
+        while identity == nil { try await Task.sleep(for: .milliseconds(20)) }
+    }
+
     /// Sleeps until half of the life is over, then renews; returns when there is a new certificate.
     func renew() async throws {
         guard let current = identity else { return try await obtain() }

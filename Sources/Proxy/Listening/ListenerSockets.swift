@@ -19,12 +19,12 @@ struct ListenerSockets {
     }
 
     private let workers: Int
-    private let adopted: [String: [Int32]]
+    private let source: ListenerSource?
     private var bound: [String: Bound] = [:]
 
-    init(workers: Int, adopted: [String: [Int32]]) {
+    init(workers: Int, source: ListenerSource?) {
         self.workers = workers
-        self.adopted = adopted
+        self.source = source
     }
 
     var boundAddresses: [String: SocketAddress] { bound.compactMapValues(\.real) }
@@ -57,6 +57,7 @@ struct ListenerSockets {
             if isMove { for index in change.indices { change[index].moved.insert(name) } }
             next[name] = Bound(addresses: plan.addresses, real: real)
         }
+        release(keeping: next)
         bound = next
         return change
     }
@@ -74,9 +75,24 @@ struct ListenerSockets {
         }
     }
 
-    /// At least one socket per worker; inherited ones all of them.
+    /// Tells the supervisor which addresses nobody will ask for again.
+    private func release(keeping next: [String: Bound]) {
+        guard let source else { return }
+        let kept = Set(next.values.flatMap(\.addresses))
+        for case .ip(let address) in Set(bound.values.flatMap(\.addresses)) where !kept.contains(.ip(address)) {
+            source.release(address)
+        }
+    }
+
+    /// At least one socket per worker; all of those that a supervisor holds.
     private func open(_ address: NetworkAddress) throws(BindError) -> ([Int32], SocketAddress?) {
-        if let inherited = adopted["\(address)"], !inherited.isEmpty { return try duplicate(inherited) }
+        if let source, case .ip(let asked) = address, asked.port != 0 {
+            do throws(ListenerUnavailable) {
+                return (try source.open(asked, workers), asked)
+            } catch {
+                throw BindError(detail: error.detail)
+            }
+        }
         var descriptors: [Int32] = []
         var current = address
         var real: SocketAddress?
@@ -96,28 +112,6 @@ struct ListenerSockets {
             throw BindError(detail: error.description)
         }
         return (descriptors, real)
-    }
-
-    private func duplicate(_ inherited: [Int32]) throws(BindError) -> ([Int32], SocketAddress?) {
-        var descriptors: [Int32] = []
-        for index in 0..<max(workers, inherited.count) {
-            let descriptor = gh_duplicate(inherited[index % inherited.count])
-            guard descriptor >= 0 else {
-                for descriptor in descriptors { close(descriptor) }
-                throw BindError(detail: "cannot duplicate an inherited socket")
-            }
-            descriptors.append(descriptor)
-        }
-        var raw = gh_address()
-        guard gh_local_address(inherited[0], &raw) == 0 else { return (descriptors, nil) }
-        switch raw.family {
-        case 4:
-            return (
-                descriptors, SocketAddress(IPAddress(ipv4: UInt32(truncatingIfNeeded: raw.high >> 32)), port: raw.port)
-            )
-        case 6: return (descriptors, SocketAddress(IPAddress(ipv6High: raw.high, low: raw.low), port: raw.port))
-        default: return (descriptors, nil)
-        }
     }
 
     private static func port(of descriptor: Int32) -> UInt16 {
