@@ -18,22 +18,22 @@ internal import Foundation
         gh_ignore_broken_pipes()
         do {
             var command = try parseAsRoot()
-            guard let asynchronous = command as? any AsyncParsableCommand else {
+            guard command is any AsyncParsableCommand else {
                 try command.run()
                 return
             }
-            if asynchronous is any LongRunning { Signals.takeOver() }
-            Task { await finish(asynchronous) }
+            if command is any LongRunning { Signals.takeOver() }
+            // Parsed again inside the task: a command is not Sendable.
+            Task { await runAsynchronously() }
             dispatchMain()
         } catch {
             end(with: error)
         }
     }
 
-    private static func finish(_ command: any AsyncParsableCommand) async {
-        var command = command
+    private static func runAsynchronously() async {
         do {
-            try await command.run()
+            if var command = try parseAsRoot() as? any AsyncParsableCommand { try await command.run() }
         } catch {
             end(with: error)
         }

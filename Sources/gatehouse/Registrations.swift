@@ -2,6 +2,7 @@ internal import Base
 internal import Foundation
 internal import Resources
 internal import Store
+internal import Translation
 internal import XDS
 
 /// Keeps one WorkloadEntry per connected sidecar: made at its first connection, gone some time after its last.
