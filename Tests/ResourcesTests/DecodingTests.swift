@@ -145,3 +145,35 @@ import Testing
         #expect(try Self.violations(http).map(\.rule) == ["virtual-service.hosts.cidr"])
     }
 }
+
+@Suite struct UnsupportedTests {
+    @Test func `fields that are not carried out yet are refused by name or warned about`() throws {
+        let rule = """
+            apiVersion: networking.istio.io/v1
+            kind: DestinationRule
+            metadata: {name: x}
+            spec:
+              host: a.b
+              trafficPolicy: {retryBudget: {percent: 10}}
+              subsets:
+              - name: v1
+                trafficPolicy: {outlierDetection: {outlierDetectionHttpErrorCodes: [500]}}
+            """
+        let violations = try DecodingTests.violations(rule)
+        #expect(violations.allSatisfy { $0.rule == "not-supported" && $0.message.contains("not supported") })
+        #expect(
+            violations.map(\.field).sorted() == [
+                "spec.subsets[0].trafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes",
+                "spec.trafficPolicy.retryBudget",
+            ]
+        )
+        let group = """
+            apiVersion: networking.istio.io/v1
+            kind: WorkloadGroup
+            metadata: {name: x}
+            spec: {template: {}, probe: {tcpSocket: {port: 80}}}
+            """
+        let warnings = try #require(try Manifest.resources(yaml: Array(group.utf8)).first).warnings
+        #expect(warnings.map(\.field) == ["spec.probe"])
+    }
+}

@@ -19,6 +19,14 @@ enum Unsupported {
 
     static let rows: [Row] =
         [
+            Row(kind: .virtualService, path: "spec.tcp[].match[].destinationSubnets", answer: .refused, hint: subnets),
+            Row(kind: .virtualService, path: "spec.tls[].match[].destinationSubnets", answer: .refused, hint: subnets),
+            Row(
+                kind: .sidecar,
+                path: "spec.ingress",
+                answer: .refused,
+                hint: "ports come from services and from --app"
+            ),
             Row(
                 kind: .gateway,
                 path: "spec.servers[].defaultEndpoint",
@@ -93,6 +101,7 @@ enum Unsupported {
             ),
         ] + policies
 
+    private static let subnets = "connections are told apart by port, server name and host"
     private static let claims = "requests are not matched by JWT claims"
 
     /// Sections of traffic policies, at each place where one can stand.
