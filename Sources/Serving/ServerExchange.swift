@@ -20,6 +20,8 @@ final class ServerExchange: ServerStreamConsumer, @unchecked Sendable {
     private var unsent = 0
     private(set) var isStreaming = false
     private var bodyTimer: ExchangeTimer?
+    /// The client sends nothing more and is probably gone; it may still wait for an answer that has an end.
+    private var hasPeerFinished = false
 
     init(_ stream: ServerStream, _ owner: ServerState, bodyBytesMax: Int) {
         self.stream = stream
@@ -106,6 +108,14 @@ final class ServerExchange: ServerStreamConsumer, @unchecked Sendable {
         isStreaming = true
         self.outlet = outlet
         owner.exchangeStreams(self)
+        if hasPeerFinished { stream.connection.close() }
+    }
+
+    /// A stream to a client that went away would last until its next piece, maybe for ever.
+    func peerFinished(_ connection: ServerConnection) {
+        guard let stream, stream.connection === connection else { return }
+        hasPeerFinished = true
+        if isStreaming { connection.close() }
     }
 
     private func responseHead(_ status: Int, _ headers: Headers) -> MessageHead {

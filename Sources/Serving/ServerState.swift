@@ -41,7 +41,6 @@ final class ServerState: ServerConnectionDelegate, @unchecked Sendable {
         connection.idleTimeout = options.idleTimeout
         // Streams of the ADS and watches are silent for hours; bodies with an end have a deadline of their own.
         connection.bodyRateMin = 0
-        connection.endsOnHalfClose = true
         connection.sendTimeout = .seconds(60)
         connection.concurrentStreamsMax = 256
         connection.streamWindowBytes = 256 << 10
@@ -100,6 +99,10 @@ final class ServerState: ServerConnectionDelegate, @unchecked Sendable {
 
     override func onClose(_ connection: ServerConnection, _ reason: CloseReason) {
         connections[ObjectIdentifier(connection)] = nil
+    }
+
+    override func onPeerFinished(_ connection: ServerConnection) {
+        for exchange in Array(exchanges.values) { exchange.peerFinished(connection) }
     }
 
     // MARK: Requests

@@ -24,9 +24,6 @@ public struct ServerOptions: Sendable {
     public var allowsHTTP2PriorKnowledge = true
     /// Requests served before the connection is asked to go. 0 means no limit.
     public var requestsMax = 0
-    /// HTTP/1: a client that finishes sending while it waits for a response is gone, as far as we care: the stream is told
-    /// `onReset`. Browsers, curl and Go's servers agree; RFC 9112 §9.6 would let such a client wait for the response.
-    public var endsOnHalfClose = false
     /// `http` and `https` as the scheme of requests that do not name one. Nil: by the presence of TLS.
     public var scheme: MessageHead.Scheme?
 
@@ -42,6 +39,10 @@ open class ServerConnectionDelegate {
 
     /// The codec refused a message by itself: it answered `status` (0: no answer) and closes the connection or stream.
     open func onRejected(_ connection: ServerConnection, status: UInt16, reason: StaticString) {}
+
+    /// HTTP/1: the client finished sending while it waits for a response. Most such clients are gone (only RFC 9112 §9.6 says
+    /// that they may still listen): end what would never end by itself, with `connection.close()`.
+    open func onPeerFinished(_ connection: ServerConnection) {}
 
     /// The connection is gone; its streams have been told before.
     open func onClose(_ connection: ServerConnection, _ reason: CloseReason) {}
@@ -113,7 +114,7 @@ public final class ServerConnection: ConnectionHandler {
     }
 
     public override func onPeerFinished(_ connection: Connection) {
-        if options.endsOnHalfClose, version == .http1, openStreams > 0 { connection.close() }
+        if version == .http1, openStreams > 0 { delegate?.onPeerFinished(self) }
     }
 
     public override func onClose(_ connection: Connection, _ reason: CloseReason) {
