@@ -134,7 +134,7 @@ struct Subscriber: Sendable {
         var secrets = chosen(.secret, by: users)
         for entry in (next[.cluster] ?? [:]).values { add(.secret, of: entry, to: &secrets) }
         next[.secret] = secrets
-        effective = next
+        effective = next.filter { !$0.value.isEmpty }
     }
 
     /// The offered ones whose needs are met, and the previous version of those that still wait.
