@@ -4,7 +4,7 @@ internal import HTTP
 ///
 /// Source: its comments. Several lines of one name are joined with `,` before matching. A missing header matches
 /// nothing, inverted or not, except in the presence form or when it is to be read as empty.
-struct HeaderRule: Sendable {
+final class HeaderRule: Sendable {
     enum Test: Sendable {
         case present(Bool)
         case pattern(StringPattern)
@@ -16,6 +16,13 @@ struct HeaderRule: Sendable {
     let test: Test
     let isInverted: Bool
     let readsMissingAsEmpty: Bool
+
+    init(name: HeaderName, test: Test, isInverted: Bool, readsMissingAsEmpty: Bool) {
+        self.name = name
+        self.test = test
+        self.isInverted = isInverted
+        self.readsMissingAsEmpty = readsMissingAsEmpty
+    }
 
     func matches(_ head: MessageHead) -> Bool {
         if case .present(let expected) = test { return (head.has(name) == expected) != isInverted }

@@ -28,7 +28,7 @@ extension HeaderRule {
         return rules
     }
 
-    init(compiling matcher: HeaderMatcher) throws(CompileError) {
+    convenience init(compiling matcher: HeaderMatcher) throws(CompileError) {
         guard !matcher.name.isEmpty else { throw CompileError(path: "name", message: "a header name is required") }
         let test: Test =
             switch matcher.rule {
@@ -61,7 +61,7 @@ extension QueryRule {
 }
 
 extension RouteRule {
-    init(compiling match: RouteMatch) throws(CompileError) {
+    convenience init(compiling match: RouteMatch) throws(CompileError) {
         guard match.metadata.isEmpty else {
             throw CompileError(path: "dynamic_metadata", message: "matching on metadata is not supported")
         }

@@ -3,7 +3,9 @@ internal import HTTP
 internal import XDS
 
 /// A compiled `route.v3.RouteMatch`: cheap tests first, all must hold.
-struct RouteRule: Sendable {
+///
+/// A class, so that trying a route copies one reference instead of a dozen fields.
+final class RouteRule: Sendable {
     enum Path: Sendable {
         case prefix([UInt8])
         /// The whole path, or followed by a slash.
@@ -23,6 +25,26 @@ struct RouteRule: Sendable {
     let fraction: Fraction?
     let presentsCertificate: Bool?
     let validatesCertificate: Bool?
+
+    init(
+        path: Path,
+        ignoresCase: Bool,
+        headers: [HeaderRule],
+        queryParameters: [QueryRule],
+        requiresGRPC: Bool,
+        fraction: Fraction?,
+        presentsCertificate: Bool?,
+        validatesCertificate: Bool?
+    ) {
+        self.path = path
+        self.ignoresCase = ignoresCase
+        self.headers = headers
+        self.queryParameters = queryParameters
+        self.requiresGRPC = requiresGRPC
+        self.fraction = fraction
+        self.presentsCertificate = presentsCertificate
+        self.validatesCertificate = validatesCertificate
+    }
 
     /// Why a route did not take a request; in the order the tests run.
     enum Miss: Sendable, Equatable {
