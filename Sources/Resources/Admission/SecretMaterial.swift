@@ -1,6 +1,6 @@
 internal import Crypto
 
-/// Certificates and keys inside Secrets, judged when they are written: they parse, belong together and have not expired.
+/// Certificates and keys inside Secrets, judged when they are written: they parse, belong together and are not expired.
 enum SecretMaterial {
     private static let warnBeforeSeconds: Int64 = 30 * 86400
 

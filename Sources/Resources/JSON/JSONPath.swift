@@ -1,7 +1,7 @@
 /// Where a value stands in a document: `spec.http[0].route[1].weight`.
 ///
-/// Keys that are not plain names are written in brackets: `metadata.labels["app.kubernetes.io/name"]`. A dot in a key is
-/// left as it is (`data.tls.key`), as people write it.
+/// Keys that are not plain names are written in brackets: `metadata.labels["app.kubernetes.io/name"]`. A dot in a key
+/// is left as it is (`data.tls.key`), as people write it.
 public struct JSONPath: Hashable, Sendable, CustomStringConvertible {
     public enum Step: Hashable, Sendable {
         case key(String)

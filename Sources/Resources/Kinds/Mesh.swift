@@ -21,7 +21,8 @@ public struct ProxyConfigSpec: FieldObject {
     ]
 }
 
-/// Mesh-wide settings. Field names are Istio's `MeshConfig`; `defaultLoadBalancer` and `defaultRequestTimeout` are ours.
+/// Mesh-wide settings, with the field names of Istio's `MeshConfig`; `defaultLoadBalancer` and `defaultRequestTimeout`
+/// are ours.
 public struct MeshConfigSpec: FieldObject {
     public enum AccessLogEncoding: String, FieldEnum {
         case text = "TEXT"

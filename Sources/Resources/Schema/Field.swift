@@ -1,6 +1,7 @@
 /// One member of an object of the API: its name, meaning, type, and how it gets into the struct.
 ///
-/// The table of a type's fields is the only place that names them; strict decoding and the published schema both read it.
+/// The table of a type's fields is the only place that names them; strict decoding and the published schema both read
+/// it.
 public struct Field<Root>: Sendable {
     public let name: String
     /// Old spellings that are still accepted (`mirror_percent`).

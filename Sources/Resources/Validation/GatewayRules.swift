@@ -33,7 +33,8 @@ extension Server {
             findings.error(
                 at: "tls",
                 "gateway.tls.plain",
-                "a server with protocol \(word) cannot have TLS settings\(tls.httpsRedirect ? " other than httpsRedirect" : "")"
+                "a server with protocol \(word) cannot have TLS settings"
+                    + (tls.httpsRedirect ? " other than httpsRedirect" : "")
             )
         }
         findings.inside("tls", tls) { tls, findings in

@@ -19,7 +19,7 @@ enum MetadataRules {
                 findings.error(
                     at: "namespace",
                     "metadata.namespace",
-                    "\"\(metadata.namespace.prefix(80))\" is not a namespace (lower-case letters, digits and -, 63 at most)"
+                    "\"\(metadata.namespace.prefix(80))\" is no namespace (lower-case letters, digits, -; 63 at most)"
                 )
             }
             findings.checkLabels("labels", metadata.labels)

@@ -11,7 +11,10 @@ enum Reachability {
         guard total * total <= comparisonsMax else { return }
         for index in rules.indices.dropFirst() {
             let shadows = matches[index].map { match in
-                matches[..<index].firstIndex { $0.contains { covers($0, match) } }
+                // What a delegate does not match goes on to later rules.
+                rules[..<index].indices.first { earlier in
+                    rules[earlier].delegate == nil && matches[earlier].contains { covers($0, match) }
+                }
             }
             guard shadows.contains(where: { $0 != nil }) else { continue }
             let isWholeRule = shadows.allSatisfy { $0 != nil }
