@@ -29,6 +29,7 @@ public actor DiscoveryServer {
     private let limits: Limits
     private let time: any TimeSource
     private let turns: Turns
+    private let vetting = ResourceVetting()
     private var connections: [UInt64: StreamConnection] = [:]
     private var statuses: [UInt64: ProxyStatus] = [:]
     private var lastNumber: UInt64 = 0
@@ -155,7 +156,9 @@ public actor DiscoveryServer {
                     throw error
                 }
             },
-            report: { [weak self] report in await self?.note(report, from: number) }
+            vetting: vetting,
+            report: { [weak self] report in await self?.note(report, from: number) },
+            withhold: { [weak self] problems in await self?.note(problems, from: number) }
         )
         connections[number] = connection
         statuses[number] = ProxyStatus(
@@ -174,6 +177,8 @@ public actor DiscoveryServer {
         statuses[number] = status
         await events(ProxyEvent(connection: number, node: status.node, kind: .report(report)))
     }
+
+    private func note(_ withheld: [SnapshotProblem], from number: UInt64) { statuses[number]?.withheld = withheld }
 
     private func close(_ connection: StreamConnection) async {
         connections[connection.number] = nil

@@ -39,6 +39,8 @@ public struct ProxyStatus: Sendable {
     public var acceptedVersions: [ResourceType: String] = [:]
     /// Per type, the refusal that still stands.
     public var rejections: [ResourceType: Rejection] = [:]
+    /// Resources that were not sent, because this proxy would refuse them; what it had before serves on.
+    public var withheld: [SnapshotProblem] = []
 
     mutating func apply(_ report: StreamReport) {
         switch report {

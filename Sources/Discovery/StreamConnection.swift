@@ -15,7 +15,10 @@ actor StreamConnection {
     private let variant: StreamSession.Variant
     private let time: any TimeSource
     private let provide: @Sendable () async throws -> Snapshot
+    private let vetting: ResourceVetting
     private let report: @Sendable (StreamReport) async -> Void
+    private let withhold: @Sendable ([SnapshotProblem]) async -> Void
+    private var withheld: [SnapshotProblem] = []
     private var queue: [StreamSession.Response] = []
     private var waiter: CheckedContinuation<Void, Never>?
     private var failure: GRPCStatus?
@@ -30,14 +33,18 @@ actor StreamConnection {
         variant: StreamSession.Variant,
         time: any TimeSource,
         provide: @escaping @Sendable () async throws -> Snapshot,
-        report: @escaping @Sendable (StreamReport) async -> Void
+        vetting: ResourceVetting,
+        report: @escaping @Sendable (StreamReport) async -> Void,
+        withhold: @escaping @Sendable ([SnapshotProblem]) async -> Void
     ) {
         self.number = number
         self.node = node
         self.variant = variant
         self.time = time
         self.provide = provide
+        self.vetting = vetting
         self.report = report
+        self.withhold = withhold
         session = StreamSession(variant: variant, noncePrefix: "\(number).")
     }
 
@@ -50,7 +57,7 @@ actor StreamConnection {
         while needsRefresh, !isOver {
             needsRefresh = false
             do {
-                let snapshot = try await provide()
+                let snapshot = try await vetted(provide())
                 await perform(session.update(snapshot, now: time.now()))
             } catch let status as GRPCStatus {
                 end(status)
@@ -58,6 +65,17 @@ actor StreamConnection {
                 end(GRPCStatus(.internal, "no configuration"))
             }
         }
+    }
+
+    /// gRPC clients get resources of another form, which our own decoder does not speak.
+    private func vetted(_ snapshot: Snapshot) async -> Snapshot {
+        guard node.flavor != .grpc else { return snapshot }
+        let (good, problems) = await vetting.vet(snapshot, previous: session.target)
+        if problems != withheld {
+            withheld = problems
+            await withhold(problems)
+        }
+        return good
     }
 
     func receive(_ request: Wire.WorldRequest) async {
