@@ -64,6 +64,7 @@ final class ControlPlane: Sendable {
 
     /// Opens every listener and starts serving.
     func start() async throws -> ControlAddresses {
+        try await store.storeDefaults(admission)
         await registrations.resume()
         let discovery = discoveryServer()
         let scheduler = PushScheduler { await discovery.push() }

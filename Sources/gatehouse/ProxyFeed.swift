@@ -16,8 +16,11 @@ struct ProxyFeed: Sendable {
         let plane = plane
         let settings = settings
         let credential = credential
+        var options = DiscoveryClient.Options(node: settings.node)
+        // On this host a handful of gateways wait for a control process that the supervisor restarts at once.
+        if case .unix = settings.controlPlane { options.retryMax = .seconds(1) }
         let client = DiscoveryClient(
-            options: DiscoveryClient.Options(node: settings.node),
+            options: options,
             lastGood: LastGoodSnapshot(directory: settings.stateDirectory),
             connect: {
                 // Elsewhere than on the control plane's host the stream is authenticated by the certificate.

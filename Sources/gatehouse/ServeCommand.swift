@@ -82,7 +82,7 @@ struct ServeCommand: ParsableCommand {
 
     private func control(_ directory: String) -> ChildProcess {
         var arguments = ["control", "--data-dir", directory, "--admin-listen", adminListen, "--xds-listen", xdsListen]
-        arguments += ["--supervised", "--port-map=\(portMap)"]
+        arguments.append("--supervised")
         if let devHttp { arguments += ["--dev-http", devHttp] }
         if let devXds { arguments += ["--dev-xds", devXds] }
         if let resourceRoot { arguments += ["--resource-root", resourceRoot] }
