@@ -98,9 +98,11 @@ extension Turn {
         let concernsOthers = changed.contains { References.concernsOthers($0) }
         let needsReferences = concernsOthers || written.contains { References.referringKinds.contains($0.kind) }
         let references = needsReferences ? References(working) : nil
+        let conflicts = Conflicts(working)
         for key in written.sorted() {
             guard let resource = working[key] else { continue }
             settle(resource, references?.unresolved(resource), isWritten: true)
+            if let position = positions[key] { results[position]?.warnings += conflicts.warnings(for: resource) }
         }
         guard concernsOthers, let references else { return }
         for kind in References.referringKinds {

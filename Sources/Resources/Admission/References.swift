@@ -129,21 +129,25 @@ struct References {
         return warnings
     }
 
+    /// The Gateway that a VirtualService means: `ns/name`, `./name`, `name`, or the old `name.ns[.svc…]`.
+    static func gatewayKey(_ name: String, _ namespace: String, _ resources: ResourceSet) -> ResourceKey {
+        let parts = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        if parts.count == 2 {
+            return ResourceKey(.gateway, namespace: parts[0] == "." ? namespace : parts[0], name: parts[1])
+        }
+        let own = ResourceKey(.gateway, namespace: namespace, name: name)
+        guard name.contains("."), !resources.contains(own) else { return own }
+        let labels = name.split(separator: ".").map(String.init)
+        guard labels.count > 1 else { return own }
+        return ResourceKey(.gateway, namespace: labels[1], name: labels[0])
+    }
+
     private func gateways(_ names: [String], _ path: JSONPath, _ namespace: String) -> [Warning] {
         names.enumerated().compactMap { index, name in
             guard name != "mesh" else { return nil }
-            let parts = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-            let key: (space: String, name: String)
-            if parts.count == 2 {
-                key = (parts[0] == "." ? namespace : parts[0], parts[1])
-            } else if name.contains("."), resources[.gateway, namespace: namespace, name: name] == nil {
-                let labels = name.split(separator: ".").map(String.init)
-                key = (labels.count > 1 ? labels[1] : namespace, labels.first ?? name)
-            } else {
-                key = (namespace, name)
-            }
-            if resources[.gateway, namespace: key.space, name: key.name] != nil { return nil }
-            return missing(path[index], "Gateway \(key.space)/\(key.name)")
+            let key = Self.gatewayKey(name, namespace, resources)
+            if resources.contains(key) { return nil }
+            return missing(path[index], "\(key)")
         }
     }
 
