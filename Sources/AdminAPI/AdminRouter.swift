@@ -194,6 +194,8 @@ public final class AdminRouter: Sendable {
         case .metrics:
             return .text(await configuration.metrics(), contentType: "text/plain; version=0.0.4; charset=utf-8")
         case .openAPI: return openAPI(call)
+        case .openAPIGroups: return .json(OpenAPIGroups.index)
+        case .openAPIGroup(let isCore): return try openAPIGroup(isCore: isCore, call)
         case .page: return try page(call)
         case .coreVersions, .groups, .group, .kinds: return try discovery(call)
         case .list(let kind): return try await list(kind, namespace: call.namespace, call)

@@ -9,6 +9,7 @@ struct Call: Sendable {
     let requestID: String
     let query: QueryParameters
     /// From the path; empty when the template has no such parameter.
+    private(set) var group = ""
     private(set) var version = ""
     private(set) var namespace = ""
     private(set) var name = ""
@@ -28,6 +29,7 @@ struct Call: Sendable {
         query = QueryParameters(request.query)
         for (parameter, value) in zip(match.entry.parameters, match.parameters) {
             switch parameter {
+            case .group: group = value
             case .version: version = value
             case .namespace: namespace = value
             case .name: name = value

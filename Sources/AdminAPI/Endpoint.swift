@@ -7,6 +7,10 @@ enum Operation: Sendable, Equatable {
     case version
     case metrics
     case openAPI
+    /// `/openapi/v3`: where the documents of the groups are.
+    case openAPIGroups
+    /// `/openapi/v3/…`: the document of one group and version, for kubectl.
+    case openAPIGroup(isCore: Bool)
     case page
     case coreVersions
     case groups
@@ -61,7 +65,7 @@ struct Endpoint: Sendable {
     var parameters: [Parameter]
 
     enum Parameter: String, Sendable {
-        case version, namespace, name, rest
+        case group, version, namespace, name, rest
     }
 
     init(_ template: String, _ operations: [String: Operation]) {
@@ -90,6 +94,9 @@ struct Endpoint: Sendable {
             Endpoint("/version", ["GET": .version]),
             Endpoint("/metrics", ["GET": .metrics]),
             Endpoint("/openapi.json", ["GET": .openAPI]),
+            Endpoint("/openapi/v3", ["GET": .openAPIGroups]),
+            Endpoint("/openapi/v3/api/{version}", ["GET": .openAPIGroup(isCore: true)]),
+            Endpoint("/openapi/v3/apis/{group}/{version}", ["GET": .openAPIGroup(isCore: false)]),
             Endpoint("/ui/{rest...}", ["GET": .page]),
             Endpoint("/api", ["GET": .coreVersions]),
             Endpoint("/apis", ["GET": .groups]),

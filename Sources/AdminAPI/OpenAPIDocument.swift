@@ -60,8 +60,8 @@ public enum OpenAPIDocument {
 
     private static func parameter(_ parameter: Endpoint.Parameter, of endpoint: Endpoint) -> JSONValue {
         var schema: JSONObject = ["type": "string"]
-        if parameter == .version {
-            let name = endpoint.template.split(separator: "/").dropFirst().first.map(String.init) ?? ""
+        let name = endpoint.template.split(separator: "/").dropFirst().first.map(String.init) ?? ""
+        if parameter == .version, APIGroup.named(name) != nil {
             schema["enum"] = .array((APIGroup.named(name)?.versions ?? []).map { .string($0) })
         }
         return [
@@ -179,6 +179,12 @@ private struct OpenAPIOperation {
         case .metrics:
             Facts(id: "metrics", summary: "Prometheus metrics of all proxies of this host", mediaTypes: ["text/plain"])
         case .openAPI: Facts(id: "openAPI", summary: "this document")
+        case .openAPIGroups: Facts(id: "openAPIGroups", summary: "where the OpenAPI 3.0 documents of the groups are")
+        case .openAPIGroup(let isCore):
+            Facts(
+                id: isCore ? "openAPICore" : "openAPIGroup",
+                summary: "the OpenAPI 3.0 document of one group and version, as kubectl reads it"
+            )
         case .page: Facts(id: "page", summary: "the console's files", mediaTypes: ["text/html"])
         case .coreVersions: Facts(id: "coreVersions", summary: "versions of the core group")
         case .groups: Facts(id: "groups", summary: "the groups that are served")

@@ -1,12 +1,19 @@
 internal import Resources
 
-/// Turns the schema tables into JSON Schema 2020-12, one component per kind and per named object type.
+/// Turns the schema tables into components, one per kind and per named object type.
 struct OpenAPISchemas {
+    /// OpenAPI 3.1 has JSON Schema 2020-12; the 3.0 that kubectl reads has neither `const` nor lists of types.
+    enum Dialect {
+        case openAPI31, openAPI30
+    }
+
+    var dialect = Dialect.openAPI31
     private(set) var schemas: JSONObject = [
         "Status": [
             "type": "object", "required": ["kind", "apiVersion", "status"],
             "properties": [
-                "kind": ["const": "Status"], "apiVersion": ["const": "v1"], "metadata": ["type": "object"],
+                "kind": ["type": "string", "enum": ["Status"]], "apiVersion": ["type": "string", "enum": ["v1"]],
+                "metadata": ["type": "object"],
                 "status": ["type": "string", "enum": ["Success", "Failure"]], "message": ["type": "string"],
                 "reason": ["type": "string"], "code": ["type": "integer"], "details": ["type": "object"],
             ],
@@ -20,14 +27,15 @@ struct OpenAPISchemas {
         return "\(group)\(kind.rawValue)"
     }
 
-    mutating func add(_ kind: ResourceKind) {
+    /// - Parameter extensions: further members of the kind's own component.
+    mutating func add(_ kind: ResourceKind, extensions: JSONObject = [:]) {
         let descriptor = kind.descriptor
         let shape = descriptor.schema()
         var properties: JSONObject = [
             "apiVersion": [
                 "type": "string", "enum": .array(descriptor.versions.map { .string(descriptor.apiVersion($0)) }),
             ],
-            "kind": ["type": "string", "const": .string(kind.rawValue)],
+            "kind": ["type": "string", "enum": [.string(kind.rawValue)]],
             "metadata": schema(ObjectMeta.schema),
         ]
         if descriptor.hasSpec {
@@ -36,9 +44,11 @@ struct OpenAPISchemas {
             for field in fields { properties[field.name] = described(field) }
         }
         if descriptor.hasStatus { properties["status"] = ["type": "object"] }
-        schemas[Self.name(kind)] = [
+        var body: JSONObject = [
             "type": "object", "required": ["apiVersion", "kind", "metadata"], "properties": .object(properties),
         ]
+        for (key, value) in extensions { body[key] = value }
+        schemas[Self.name(kind)] = .object(body)
     }
 
     private mutating func schema(_ node: SchemaNode) -> JSONValue {
@@ -49,7 +59,9 @@ struct OpenAPISchemas {
             return ["type": "integer", "minimum": .int(minimum), "maximum": .int(maximum)]
         case .number: return ["type": "number"]
         case .duration: return ["type": "string", "description": "a duration such as 1.5s, 100ms or 1h"]
+        case .bytes where dialect == .openAPI30: return ["type": "string", "format": "byte"]
         case .bytes: return ["type": "string", "contentEncoding": "base64"]
+        case .intOrString where dialect == .openAPI30: return ["x-kubernetes-int-or-string": true]
         case .intOrString: return ["type": ["integer", "string"]]
         case .enumeration(let words): return ["type": "string", "enum": .array(words.map { .string($0) })]
         case .list(let item): return ["type": "array", "items": schema(item)]
@@ -82,6 +94,10 @@ struct OpenAPISchemas {
 
     private mutating func described(_ field: SchemaField) -> JSONValue {
         guard case .object(var object) = schema(field.node) else { return [:] }
+        if dialect == .openAPI30, object["$ref"] != nil {
+            // There a reference may have no neighbours.
+            return ["description": .string(field.doc), "allOf": [.object(object)]]
+        }
         object["description"] = .string(field.doc)
         return .object(object)
     }

@@ -23,6 +23,7 @@ public actor ResourceStore {
     }
 
     private let logger = Logger(label: "store")
+    private let lock: DirectoryLock
     private let queue: DatabaseQueue
     private let coder: ObjectCoder
     private let now: @Sendable () -> Int64
@@ -42,9 +43,10 @@ public actor ResourceStore {
     /// Opens the store in a directory, or creates it there.
     ///
     /// - Parameter now: seconds since 1970, for timestamps and retention.
-    /// - Throws: `.corrupt` when the database is damaged, `.wrongKey` when its key is missing or another, `.readOnly`
+    /// - Throws: `.unavailable` when another process has it open, `.corrupt` when the database is damaged, `.wrongKey` when its key is missing or another, `.readOnly`
     ///   or `.full` when the directory cannot be written.
     public init(directory: String, now: @escaping @Sendable () -> Int64) throws(StoreError) {
+        lock = try DirectoryLock(directory: directory)
         let queue = try DatabaseFile.open(directory: directory)
         let loaded = try Self.load(queue, directory: directory)
         self.queue = queue
@@ -139,6 +141,7 @@ public actor ResourceStore {
             // The file then stays open until the process ends; everything acknowledged is on the disk already.
             logger.warning("the database does not close: \(error)")
         }
+        lock.release()
     }
 
     // MARK: The writer

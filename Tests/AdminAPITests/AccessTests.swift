@@ -1,9 +1,10 @@
-import AdminAPI
 import Crypto
 import Foundation
 import Resources
 import Store
 import Testing
+
+@testable import AdminAPI
 
 /// Who may do what. Source: RELIABILITY S1, S2, S3.
 @Suite struct AccessTests {
@@ -22,6 +23,17 @@ import Testing
         for target in ["/livez", "/readyz", "/healthz"] {
             #expect(await fixture.send("GET", target, door: .secure).status == 200)
         }
+    }
+
+    @Test func `no operation of any path is open without credentials`() async throws {
+        for endpoint in Endpoint.all {
+            let path = endpoint.template.replacing("{rest...}", with: "index.html")
+            for (method, operation) in endpoint.operations where !operation.isPublic {
+                let answer = await fixture.send(method, path, "{}", door: .secure)
+                #expect(answer.status == 401, "\(method) \(path)")
+            }
+        }
+        #expect(fixture.store.current.revision == 1)
     }
 
     @Test func `the admin token opens everything, in Bearer and in Basic form`() async throws {

@@ -33,7 +33,10 @@ import Testing
         let methods = ["get", "post", "put", "patch", "delete"]
         for (template, item) in try #require(Self.document()["paths"]?.objectValue) {
             let path = template.replacing("{version}", with: version(of: item))
-                .replacing("{namespace}", with: "default").replacing("{name}", with: "nothing-here")
+                .replacing("{group}", with: "gatehouse.io").replacing("{namespace}", with: "default").replacing(
+                    "{name}",
+                    with: "nothing-here"
+                )
             for method in methods {
                 let answer = await fixture.send(method.uppercased(), path + "?dryRun=All", "not an object")
                 let isDocumented = item[method] != nil

@@ -26,7 +26,7 @@ import Testing
         try await store.run([.create(try configMap("a", "1"))], admission)
         try await store.run([.put(try configMap("a", "2"))], admission)
         let before = store.current
-        // Not closed: a second store on the same files sees what is on the disk.
+        await store.close()
         let again = try await fixture.open()
         #expect(again.current.revision == before.revision)
         #expect(again.current.resourceVersion == before.resourceVersion)
@@ -89,6 +89,7 @@ import Testing
         #expect(outcome.events.map(\.isStatusOnly) == [true])
         #expect(store.current.revision == before.revision)
         #expect(store.current.resourceVersion == before.resourceVersion + 1)
+        await store.close()
         let again = try await fixture.open()
         #expect(again.current[mesh]?.status == ["observedGeneration": 1])
     }
@@ -152,6 +153,7 @@ import Testing
             #expect(file.range(of: plain) == nil)
             #expect(file.range(of: encoded) == nil)
         }
+        await store.close()
         let again = try await fixture.open()
         #expect(again.current[key("s", .secret)] == store.current[key("s", .secret)])
     }
@@ -170,5 +172,13 @@ import Testing
         #expect(other?.reason == .wrongKey)
         try original.write(to: URL(filePath: path))
         #expect(try await fixture.open().current[key("s", .secret)] != nil)
+    }
+
+    @Test func `a second store on the same directory does not open while the first lives`() async throws {
+        let store = try await fixture.open()
+        let error = await #expect(throws: StoreError.self) { _ = try await fixture.open() }
+        #expect(error?.reason == .unavailable)
+        await store.close()
+        _ = try await fixture.open()
     }
 }

@@ -51,6 +51,7 @@ import Testing
         try await store.add(record("t", isSingleUse: false), hash: Digest.sha256("secret"))
         #expect(try await store.removeTokens { $0.id == "t" } == 1)
         #expect(store.token(hash: Digest.sha256("secret")) == nil)
+        await store.close()
         #expect(try await fixture.open().tokenRecords.isEmpty)
     }
 }
