@@ -14,7 +14,7 @@ final class HTTP1ServerEngine: ServerEngine {
     unowned(unsafe) let server: ServerConnection
     let transport: Connection
     private let token: BytePointer
-    private let timer: HTTP1ServerTimer
+    let timer: HTTP1ServerTimer
     var input = Input.head
     private var left: UInt64 = 0
     private var decoder = ChunkDecoder()
@@ -23,9 +23,9 @@ final class HTTP1ServerEngine: ServerEngine {
     var isLast = false
     private var hasInputEnded = false
     /// Body bytes since the last look at the rate.
-    private var bodyBytes: UInt64 = 0
-    private var phaseStart: MonotonicTime
-    private var isHeadPartial = false
+    var bodyBytes: UInt64 = 0
+    var phaseStart: MonotonicTime
+    var isHeadPartial = false
 
     init(_ server: ServerConnection) {
         self.server = server
@@ -136,7 +136,7 @@ final class HTTP1ServerEngine: ServerEngine {
         if input == .waiting && current === stream { transport.pauseReading() }
     }
 
-    private func startBody() {
+    func startBody() {
         bodyBytes = 0
         phaseStart = transport.loop.now
         timer.arm(within: .seconds(10), on: transport.loop)
@@ -289,7 +289,7 @@ final class HTTP1ServerEngine: ServerEngine {
     }
 
     /// Answers in the codec's own name and closes. Returns -1.
-    private func reject(_ status: UInt16, _ reason: StaticString) -> Int {
+    func reject(_ status: UInt16, _ reason: StaticString) -> Int {
         input = .dead
         let canAnswer = current.map { !$0.isResponseStarted } ?? true
         failCurrent(.malformed(reason))
@@ -303,7 +303,7 @@ final class HTTP1ServerEngine: ServerEngine {
         return -1
     }
 
-    private func writeRefusal(_ status: UInt16, _ reason: StaticString) {
+    func writeRefusal(_ status: UInt16, _ reason: StaticString) {
         let head = MessageHead(byteCapacity: 256)
         head.status = status
         head.append(.contentType, "text/plain")
@@ -319,7 +319,7 @@ final class HTTP1ServerEngine: ServerEngine {
         transport.commit(digits.count)
     }
 
-    private func failCurrent(_ failure: StreamFailure) {
+    func failCurrent(_ failure: StreamFailure) {
         guard let stream = current else { return }
         let consumer = stream.consumer
         forget(stream)
@@ -338,74 +338,4 @@ final class HTTP1ServerEngine: ServerEngine {
         input = .dead
         failCurrent(.connectionClosed(reason))
     }
-
-    // MARK: Deadlines
-
-    /// Looks at the phase's deadline; the timer may come early, never late.
-    func timerFired() {
-        let loop = transport.loop
-        guard transport.isOpen else { return }
-        if transport.bufferedBytes > 0 {
-            let idle = loop.now.since(transport.lastActive)
-            if idle >= server.options.sendTimeout {
-                failCurrent(.timedOut)
-                transport.close()
-                return
-            }
-            timer.arm(within: server.options.sendTimeout - idle, on: loop)
-        }
-        switch input {
-        case .head: headDeadline(loop)
-        case .fixed, .chunked, .trailers: bodyDeadline(loop)
-        case .waiting: timer.arm(within: server.options.sendTimeout, on: loop)
-        case .raw, .dead: break
-        }
-    }
-
-    private func headDeadline(_ loop: EventLoop) {
-        let isFirst = server.requestCount == 0
-        let limit = isHeadPartial || isFirst ? server.options.headTimeout : server.options.idleTimeout
-        let spent = loop.now.since(phaseStart)
-        if spent < limit {
-            timer.arm(within: limit - spent, on: loop)
-        } else if isHeadPartial {
-            _ = reject(408, "the request head took too long")
-        } else {
-            transport.finish()
-        }
-    }
-
-    private func bodyDeadline(_ loop: EventLoop) {
-        let rate = server.options.bodyRateMin
-        let spent = loop.now.since(phaseStart)
-        if rate == 0 { return }
-        guard spent >= .seconds(10), !transport.isReadingPaused else {
-            if transport.isReadingPaused { startBody() } else { timer.arm(within: .seconds(10) - spent, on: loop) }
-            return
-        }
-        if bodyBytes >= UInt64(rate) * 10 {
-            startBody()
-            return
-        }
-        let canAnswer = current.map { !$0.isResponseStarted } ?? false
-        failCurrent(.timedOut)
-        input = .dead
-        if canAnswer { writeRefusal(408, "the request body is too slow") }
-        transport.finish(lingering: true)
-    }
-}
-
-/// Fires at the latest when the nearest deadline is due. Scheduled rarely: an earlier firing just looks again.
-final class HTTP1ServerTimer: LoopTimer {
-    unowned(unsafe) var engine: HTTP1ServerEngine?
-    private var due = MonotonicTime(nanoseconds: 0)
-
-    func arm(within delay: Duration, on loop: EventLoop) {
-        let wanted = loop.now.advanced(by: delay)
-        if isScheduled && due <= wanted { return }
-        due = wanted
-        loop.schedule(self, at: wanted)
-    }
-
-    override func fire() { engine?.timerFired() }
 }
