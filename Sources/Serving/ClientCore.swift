@@ -3,7 +3,7 @@ internal import Transport
 
 /// What `HTTPClient` owns: the reactor thread and its connections.
 final class ClientCore: Sendable {
-    private let reactor: Reactor
+    let reactor: Reactor
     private let state: ClientState
     private let target: ClientTarget
     private let options: HTTPClient.Options
@@ -15,7 +15,7 @@ final class ClientCore: Sendable {
         } catch {
             throw .notConnected(error.description)
         }
-        state = ClientState(target, options, tls: context, loop: reactor.loop)
+        state = ClientState(target, options, tls: context, reactor)
         self.target = target
         self.options = options
     }
@@ -39,7 +39,7 @@ final class ClientCore: Sendable {
         _ timeout: Duration?
     ) async throws(ClientError) -> HTTPClient.Response {
         let request = ClientRequest(method: method, path: path, headers: headers, body: body)
-        let exchange = ClientExchange(request, loop: reactor.loop, milestone: .head, timeout: timeout)
+        let exchange = ClientExchange(request, reactor, milestone: .head, timeout: timeout)
         try await begin(exchange)
         guard let head = exchange.head else { throw .cutOff }
         return HTTPClient.Response(
@@ -73,7 +73,7 @@ final class ClientCore: Sendable {
         if let timeout { headers["grpc-timeout"] = GRPCTimeout.format(timeout) }
         for field in metadata { headers.append(field.name, field.value) }
         let request = ClientRequest(method: "POST", path: path, headers: headers, body: nil)
-        let exchange = ClientExchange(request, loop: reactor.loop, milestone: .opened, timeout: timeout)
+        let exchange = ClientExchange(request, reactor, milestone: .opened, timeout: timeout)
         do throws(ClientError) {
             try await begin(exchange)
         } catch {

@@ -17,7 +17,7 @@ struct ClientRequest: Sendable {
 
 /// One request of a client and its response, on the reactor's side.
 // @unchecked Sendable: the `var`s are used on the loop's thread only: `onX` are called there, and other threads come in
-// through `EventLoop.submit`. `facts`, `inlet` and `outlet` guard themselves.
+// through `Reactor.submit`. `facts`, `inlet` and `outlet` guard themselves.
 final class ClientExchange: ClientStreamConsumer, @unchecked Sendable {
     struct Head: Sendable {
         var status: Int
@@ -36,7 +36,7 @@ final class ClientExchange: ClientStreamConsumer, @unchecked Sendable {
     let request: ClientRequest
     let inlet: Inlet
     let outlet: Outlet
-    private let loop: EventLoop
+    private let reactor: Reactor
     private let milestone: Milestone
     private let timeout: Duration?
     private let facts = Mutex(Facts())
@@ -57,15 +57,15 @@ final class ClientExchange: ClientStreamConsumer, @unchecked Sendable {
         weak var exchange: ClientExchange?
     }
 
-    init(_ request: ClientRequest, loop: EventLoop, milestone: Milestone, timeout: Duration?) {
+    init(_ request: ClientRequest, _ reactor: Reactor, milestone: Milestone, timeout: Duration?) {
         let route = Route()
         self.request = request
-        self.loop = loop
+        self.reactor = reactor
         self.milestone = milestone
         self.timeout = timeout
         self.route = route
-        inlet = Inlet { loop.submit { route.exchange?.stream?.resumeReading() } }
-        outlet = Outlet { command in loop.submit { route.exchange?.perform(command) } }
+        inlet = Inlet { reactor.submit { route.exchange?.stream?.resumeReading() } }
+        outlet = Outlet { command in reactor.submit { route.exchange?.perform(command) } }
         super.init()
         route.exchange = self
     }
@@ -77,7 +77,7 @@ final class ClientExchange: ClientStreamConsumer, @unchecked Sendable {
     var resetCode: HTTP2ErrorCode? { facts.withLock { $0.reset } }
 
     /// Gives the exchange up. Does nothing once it is over.
-    func cancel() { loop.submit { self.end(.cancelled) } }
+    func cancel() { reactor.submit { self.end(.cancelled) } }
 
     // MARK: Reactor side
 
@@ -90,7 +90,7 @@ final class ClientExchange: ClientStreamConsumer, @unchecked Sendable {
         if let timeout {
             let timer = ExchangeDeadline(self)
             self.timer = timer
-            loop.schedule(timer, after: timeout)
+            reactor.loop.schedule(timer, after: timeout)
         }
     }
 

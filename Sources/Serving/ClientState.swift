@@ -12,7 +12,7 @@ final class ClientState: ClientConnectionDelegate, @unchecked Sendable {
     private let target: ClientTarget
     private let options: HTTPClient.Options
     private var tls: TLSContext?
-    private let loop: EventLoop
+    private let reactor: Reactor
     private var connections: [ClientConnection] = []
     /// Connections that are not ready yet, by identity, with the addresses left to try after them.
     private var attempts: [ObjectIdentifier: ArraySlice<NetworkAddress>] = [:]
@@ -21,11 +21,11 @@ final class ClientState: ClientConnectionDelegate, @unchecked Sendable {
     private var running: [ObjectIdentifier: ClientExchange] = [:]
     private var isClosed = false
 
-    init(_ target: ClientTarget, _ options: HTTPClient.Options, tls: TLSContext?, loop: EventLoop) {
+    init(_ target: ClientTarget, _ options: HTTPClient.Options, tls: TLSContext?, _ reactor: Reactor) {
         self.target = target
         self.options = options
         self.tls = tls
-        self.loop = loop
+        self.reactor = reactor
     }
 
     // MARK: Exchanges
@@ -89,8 +89,8 @@ final class ClientState: ClientConnectionDelegate, @unchecked Sendable {
                 return
             }
             resolving += 1
-            Resolver.addresses(of: host) { [loop] addresses in
-                loop.submit { self.resolved(host, addresses.map { NetworkAddress($0, port: port) }) }
+            Resolver.addresses(of: host) { [reactor] addresses in
+                reactor.submit { self.resolved(host, addresses.map { NetworkAddress($0, port: port) }) }
             }
         }
     }
@@ -123,7 +123,13 @@ final class ClientState: ClientConnectionDelegate, @unchecked Sendable {
         settings.connectTimeout = options.connectTimeout
         settings.streamWindowBytes = 256 << 10
         let secure = tls.map { (context: $0, serverName: serverName) }
-        let connection = try ClientConnection(to: address, loop: loop, tls: secure, options: settings, delegate: self)
+        let connection = try ClientConnection(
+            to: address,
+            loop: reactor.loop,
+            tls: secure,
+            options: settings,
+            delegate: self
+        )
         if let interval = options.keepaliveInterval { probe(connection.transport.descriptor, every: interval) }
         return connection
     }

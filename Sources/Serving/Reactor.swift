@@ -26,7 +26,10 @@ final class Reactor: Sendable {
         pthread_detach(thread)
     }
 
-    /// Runs `job` on the loop's thread; false, without running it, once the reactor was stopped.
+    /// Runs `job` on the loop's thread. Everything here submits through this, not through the loop: a job left in a loop
+    /// that ended would keep that loop alive through what it captured.
+    /// - Returns: false, without running it, once the reactor was stopped.
+    @discardableResult
     func submit(_ job: @escaping @Sendable () -> Void) -> Bool {
         // Under the lock, so that every accepted job is ahead of the one that ends the loop.
         isStopped.withLock { stopped in
@@ -69,12 +72,4 @@ private func runLoop(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPo
     let start = Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
     start.loop.run()
     return nil
-}
-
-/// Something that belongs to a reactor's thread, on its way there.
-// @unchecked Sendable: the value is made on one thread, handed over by `EventLoop.submit`, and from then on opened only
-// inside closures that run on that loop's thread. `submit` orders the two (release and acquire on its inbox).
-struct Confined<Value>: @unchecked Sendable {
-    let value: Value
-    init(_ value: Value) { self.value = value }
 }

@@ -3,12 +3,12 @@ internal import Transport
 
 /// What `HTTPServer` owns: the reactor thread and everything that lives on it.
 final class ServerCore: Sendable {
-    private let reactor: Reactor
+    let reactor: Reactor
     private let state: ServerState
 
     init(_ options: HTTPServer.Options, _ handler: @escaping HTTPServer.Handler) throws(ListenError) {
         reactor = try Reactor(name: "serving")
-        state = ServerState(options, handler)
+        state = ServerState(reactor, options, handler)
     }
 
     /// Closes everything, then ends the thread. Further calls do nothing.
@@ -35,8 +35,7 @@ final class ServerCore: Sendable {
         mode: UInt32?
     ) async throws(ListenError) -> SocketAddress? {
         let state = self.state
-        let loop = reactor.loop
-        let result = await reactor.run { state.listen(address, tls: context, mode: mode, loop: loop) }
+        let result = await reactor.run { state.listen(address, tls: context, mode: mode) }
         guard let result else { throw ListenError("the server is closed") }
         return try result.get()
     }

@@ -4,9 +4,9 @@ internal import Transport
 
 /// One request and its answer, on the reactor's side; the handler's task talks to it through `Inlet` and `Outlet`.
 // @unchecked Sendable: every stored `var` is used on the loop's thread only. `onX` are called there, and tasks
-// reach `respond`, `perform` and `resumeReading` only through `loop.submit`.
+// reach `respond`, `perform` and `resumeReading` only through `Reactor.submit`.
 final class ServerExchange: ServerStreamConsumer, @unchecked Sendable {
-    let loop: EventLoop
+    private let reactor: Reactor
     /// nil once the stream is over.
     private var stream: ServerStream?
     private unowned let owner: ServerState
@@ -27,7 +27,7 @@ final class ServerExchange: ServerStreamConsumer, @unchecked Sendable {
         self.stream = stream
         self.owner = owner
         self.bodyBytesMax = bodyBytesMax
-        loop = stream.connection.transport.loop
+        reactor = owner.reactor
         isHeadRequest = stream.head.methodText == "HEAD"
     }
 
@@ -37,13 +37,13 @@ final class ServerExchange: ServerStreamConsumer, @unchecked Sendable {
     func begin(_ request: HTTPRequest, hasBody: Bool, timeout: Duration?, _ handler: @escaping HTTPServer.Handler) {
         var request = request
         if hasBody {
-            let inlet = Inlet { [self] in loop.submit { self.resumeReading() } }
+            let inlet = Inlet { [self] in reactor.submit { self.resumeReading() } }
             self.inlet = inlet
             request.body = Body(inlet)
             if let timeout {
                 let timer = ExchangeTimer(self)
                 bodyTimer = timer
-                loop.schedule(timer, after: timeout)
+                reactor.loop.schedule(timer, after: timeout)
             }
         }
         task = Task { [self, request] in
@@ -64,10 +64,10 @@ final class ServerExchange: ServerStreamConsumer, @unchecked Sendable {
     private func answer(_ response: HTTPResponse) async {
         switch response.content {
         case .bytes(let bytes):
-            loop.submit { self.respond(response.status, response.headers, bytes) }
+            reactor.submit { self.respond(response.status, response.headers, bytes) }
         case .stream(let produce):
-            let outlet = Outlet { [loop] command in loop.submit { self.perform(command) } }
-            loop.submit { self.startStreaming(response.status, response.headers, outlet) }
+            let outlet = Outlet { [reactor] command in reactor.submit { self.perform(command) } }
+            reactor.submit { self.startStreaming(response.status, response.headers, outlet) }
             do {
                 try await produce(ResponseWriter(outlet))
                 outlet.finish(.data([], isLast: true))
@@ -122,7 +122,7 @@ final class ServerExchange: ServerStreamConsumer, @unchecked Sendable {
         let isValid = (100...599).contains(status)
         let head = MessageHead.response(status: isValid ? UInt16(status) : 500)
         for field in headers { head.append(field.name, field.value) }
-        if head.text("date") == nil { head.append("date", owner.dateText(loop.wallNanoseconds)) }
+        if head.text("date") == nil { head.append("date", owner.dateText(reactor.loop.wallNanoseconds)) }
         return head
     }
 

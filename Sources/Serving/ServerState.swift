@@ -6,8 +6,9 @@ internal import Transport
 
 /// What belongs to the server's reactor thread: listeners, connections, running exchanges.
 // @unchecked Sendable: after `init` every member is used on the loop's thread only; `ServerCore` calls in through
-// `Reactor.run` and `EventLoop.submit`, and everything else is called by the loop itself.
+// `Reactor.run` and `Reactor.submit`, and everything else is called by the loop itself.
 final class ServerState: ServerConnectionDelegate, @unchecked Sendable {
+    let reactor: Reactor
     private let options: HTTPServer.Options
     private let handler: HTTPServer.Handler
     private let connectionOptions: ServerOptions
@@ -33,7 +34,8 @@ final class ServerState: ServerConnectionDelegate, @unchecked Sendable {
         }
     }
 
-    init(_ options: HTTPServer.Options, _ handler: @escaping HTTPServer.Handler) {
+    init(_ reactor: Reactor, _ options: HTTPServer.Options, _ handler: @escaping HTTPServer.Handler) {
+        self.reactor = reactor
         self.options = options
         self.handler = handler
         var connection = ServerOptions()
@@ -49,7 +51,7 @@ final class ServerState: ServerConnectionDelegate, @unchecked Sendable {
 
     // MARK: Listeners
 
-    func listen(_ address: NetworkAddress, tls: TLSContext?, mode: UInt32?, loop: EventLoop) -> Result<
+    func listen(_ address: NetworkAddress, tls: TLSContext?, mode: UInt32?) -> Result<
         SocketAddress?, ListenError
     > {
         guard !isDraining else { return .failure(ListenError("the server is draining")) }
@@ -62,7 +64,7 @@ final class ServerState: ServerConnectionDelegate, @unchecked Sendable {
         do throws(SocketError) {
             let socket = try ListeningSocket(
                 address,
-                loop: loop,
+                loop: reactor.loop,
                 handler: listener,
                 connectionsMax: options.connectionsMax,
                 counter: counter
@@ -212,6 +214,8 @@ final class ServerState: ServerConnectionDelegate, @unchecked Sendable {
     private func closeListeners() {
         for listener in listeners {
             listener.socket?.close()
+            // The socket holds its handler: without this, neither is ever freed, nor the loop.
+            listener.socket = nil
             if let path = listener.path { unlink(path) }
         }
         listeners.removeAll()

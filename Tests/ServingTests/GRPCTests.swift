@@ -2,6 +2,7 @@ import Base
 import Crypto
 import Serving
 import Testing
+import Transport
 
 @testable import Serving
 
@@ -150,6 +151,26 @@ private func withCalls(
                 for try await isRight in group { #expect(isRight) }
             }
         }
+    }
+
+    @Test func `closed servers and clients are freed, whatever was under way`() async throws {
+        weak var serverLoop: EventLoop?
+        weak var clientLoop: EventLoop?
+        do {
+            let server = try HTTPServer(handler: calls().handler())
+            let address = try await server.listen(tcp: loopback)
+            let client = try GRPCClient(.host("127.0.0.1", port: address.port))
+            let call = try await client.open("/test.S/Hang")
+            #expect(try await call.next() == [1])
+            serverLoop = server.core.reactor.loop
+            clientLoop = client.client.core.reactor.loop
+        }
+        let limit = ContinuousClock.now + .seconds(10)
+        while serverLoop != nil || clientLoop != nil, ContinuousClock.now < limit {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        #expect(serverLoop == nil)
+        #expect(clientLoop == nil)
     }
 
     @Test func `a call to nobody is unavailable`() async throws {

@@ -153,7 +153,7 @@ private let echo: HTTPServer.Handler = { request in
                     last = await written.value
                     try await Task.sleep(for: .milliseconds(300))
                 }
-                // Kernel buffers, two high-water marks and windows; far below what it would write in that time otherwise.
+                // Kernel buffers, two high-water marks and windows; far below what it would write otherwise.
                 #expect(last < 32 << 20)
                 var pieces = response.body.makeAsyncIterator()
                 var taken = 0
