@@ -38,6 +38,7 @@ extension AdminRouter {
             user: "system:serviceaccount:\(call.namespace):\(call.name)",
             namespace: call.namespace,
             serviceAccount: call.name,
+            accountUID: isJoin ? "" : account?.metadata.uid ?? "",
             audience: request.audience,
             scope: isJoin ? "proxy" : account?.metadata.annotations["gatehouse.io/role"] ?? "admin",
             isSingleUse: isJoin,

@@ -171,24 +171,18 @@ struct WatchSource: Sendable {
             pending: initial,
             start: start,
             wantsBookmarks: wantsBookmarks,
-            lines: lines
+            lines: lines,
+            stop: {
+                pump.cancel()
+                clock.cancel()
+                feeder.finish()
+            }
         )
-        let stop: @Sendable () -> Void = {
-            pump.cancel()
-            clock.cancel()
-            feeder.finish()
-        }
-        return AsyncStream(
-            unfolding: {
-                let piece = await cursor.next()
-                if piece == nil { stop() }
-                return piece
-            },
-            onCancel: stop
-        )
+        return AsyncStream { await cursor.next() }
     }
 
     /// The reader's side of a watch. An actor because the transport may ask from different tasks, one after the other.
+    /// It goes when the transport drops the stream, for whatever reason, and takes the tasks behind it along.
     private actor WatchCursor {
         /// How many initial objects go into one piece.
         private static let initialBatch = 64
@@ -198,6 +192,7 @@ struct WatchSource: Sendable {
         private var position: UInt64
         private let wantsBookmarks: Bool
         private let lines: WatchLines
+        private let stop: @Sendable () -> Void
         private var isFirst = true
         private var isEnded = false
 
@@ -206,14 +201,18 @@ struct WatchSource: Sendable {
             pending: [Resource],
             start: UInt64,
             wantsBookmarks: Bool,
-            lines: WatchLines
+            lines: WatchLines,
+            stop: @escaping @Sendable () -> Void
         ) {
             self.inputs = inputs
             self.pending = pending
             position = start
             self.wantsBookmarks = wantsBookmarks
             self.lines = lines
+            self.stop = stop
         }
+
+        deinit { stop() }
 
         func next() async -> [UInt8]? {
             if !pending.isEmpty {

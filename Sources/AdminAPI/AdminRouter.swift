@@ -187,6 +187,8 @@ public final class AdminRouter: Sendable {
     }
 
     private func run(_ call: Call) async throws -> AdminResponse {
+        // A write whose answer could not be written must not happen.
+        if !call.operation.isRead { _ = try call.representation() }
         switch call.operation {
         case .live: return .text("ok")
         case .ready: return await ready(call)

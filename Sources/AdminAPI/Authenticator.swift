@@ -1,4 +1,5 @@
 internal import Crypto
+internal import Resources
 internal import Store
 internal import Synchronization
 
@@ -81,7 +82,7 @@ final class Authenticator: Sendable {
             return Caller(user: "admin", groups: ["system:masters", "system:authenticated"], role: .admin)
         }
         if let record = store.token(hash: hash), record.audience == TokenAudience.api,
-            record.expires.map({ $0 > now() }) ?? true, let role = Caller.Role(rawValue: record.scope)
+            record.expires.map({ $0 > now() }) ?? true, isAlive(record), let role = Caller.Role(rawValue: record.scope)
         {
             return Caller(
                 user: record.user,
@@ -94,6 +95,13 @@ final class Authenticator: Sendable {
         throw refusal(request.peerAddress)
     }
 
+    /// A token goes with the ServiceAccount it was made for.
+    private func isAlive(_ record: TokenRecord) -> Bool {
+        guard !record.accountUID.isEmpty else { return true }
+        let account = store.current[.serviceAccount, namespace: record.namespace, name: record.serviceAccount]
+        return account?.metadata.uid == record.accountUID
+    }
+
     /// The secret of `Bearer SECRET`, or the password of `Basic`; nil for anything else.
     private static func secret(in value: String) -> String? {
         let parts = value.split(separator: " ", maxSplits: 1)
@@ -102,7 +110,7 @@ final class Authenticator: Sendable {
         case "bearer":
             return parts[1].contains(" ") ? nil : String(parts[1])
         case "basic":
-            guard let bytes = Base64.decode(String(parts[1])) else { return nil }
+            guard let bytes = Crypto.Base64.decode(String(parts[1])) else { return nil }
             let text = String(decoding: bytes, as: UTF8.self)
             guard let colon = text.firstIndex(of: ":") else { return nil }
             return String(text[text.index(after: colon)...])

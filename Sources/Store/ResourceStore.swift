@@ -92,6 +92,10 @@ public actor ResourceStore {
         if resourceVersion < history.start {
             let start = history.start
             first = try await stored(after: resourceVersion, through: start)
+            // Events are numbered without gaps, so a missing first one has been compacted meanwhile.
+            guard first.first?.resourceVersion == resourceVersion + 1 else {
+                throw StoreError(.expired(oldest: counters.compacted), "too old resource version: \(resourceVersion)")
+            }
             // Between the question and the answer the memory may have moved on.
             guard history.start == start else { return try await events(since: resourceVersion) }
         }

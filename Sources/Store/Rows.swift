@@ -181,6 +181,7 @@ extension TokenRecord {
             user: row["user"],
             namespace: row["namespace"],
             serviceAccount: row["service_account"],
+            accountUID: row["account_uid"],
             audience: row["audience"],
             scope: row["scope"],
             isSingleUse: row["is_single_use"],
@@ -199,10 +200,11 @@ extension TokenRecord {
             sql: """
                 INSERT INTO token (id, hash, user, namespace, service_account, account_uid, audience, scope,
                     is_single_use, created, expires, last_used)
-                VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                id, Data(hash), user, namespace, serviceAccount, audience, scope, isSingleUse, created, expires,
+                id, Data(hash), user, namespace, serviceAccount, accountUID, audience, scope, isSingleUse, created,
+                expires,
                 lastUsed,
             ]
         )

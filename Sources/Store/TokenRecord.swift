@@ -6,6 +6,9 @@ public struct TokenRecord: Sendable, Equatable {
     public var user: String
     public var namespace: String
     public var serviceAccount: String
+    /// The uid of the ServiceAccount it was made for: a bearer token ends with that object, and does not come back with
+    /// another one of the same name. Empty for tokens that are bound to a name only.
+    public var accountUID: String
     /// What the token is for: `gatehouse` (the admin API) or `gatehouse-join` (a workload's first certificate).
     public var audience: String
     /// `admin`, `view` or `proxy`: what the bearer may do.
@@ -22,6 +25,7 @@ public struct TokenRecord: Sendable, Equatable {
         user: String,
         namespace: String,
         serviceAccount: String,
+        accountUID: String = "",
         audience: String,
         scope: String,
         isSingleUse: Bool,
@@ -33,6 +37,7 @@ public struct TokenRecord: Sendable, Equatable {
         self.user = user
         self.namespace = namespace
         self.serviceAccount = serviceAccount
+        self.accountUID = accountUID
         self.audience = audience
         self.scope = scope
         self.isSingleUse = isSingleUse

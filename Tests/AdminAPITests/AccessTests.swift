@@ -81,6 +81,19 @@ import Testing
         #expect(await fixture.send("GET", configMaps, headers: bearer(token), door: .secure).status == 401)
     }
 
+    @Test func `a token ends with its service account, also when another one gets the name`() async throws {
+        let accounts = "/api/v1/namespaces/default/serviceaccounts"
+        let body = #"{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"bot"}}"#
+        await fixture.send("POST", accounts, body)
+        let made = await fixture.send("POST", accounts + "/bot/token")
+        let token = bearer(made.json.at("status", "token")?.stringValue ?? "")
+        #expect(await fixture.send("GET", "/api", headers: token, door: .secure).status == 200)
+        await fixture.send("DELETE", accounts + "/bot")
+        #expect(await fixture.send("GET", "/api", headers: token, door: .secure).status == 401)
+        await fixture.send("POST", accounts, body)
+        #expect(await fixture.send("GET", "/api", headers: token, door: .secure).status == 401)
+    }
+
     @Test func `a join token opens no door of this API`() async throws {
         let target = "/api/v1/namespaces/default/serviceaccounts/web/token"
         let made = await fixture.send("POST", target, #"{"spec":{"audiences":["gatehouse-join"]}}"#)

@@ -139,6 +139,12 @@ import Testing
         #expect(spec.json.at("status", "conditions")?[0]?["type"] == "Ready", "\(spec.text)")
     }
 
+    @Test func `a write whose answer cannot be written does not happen`() async throws {
+        let answer = await fixture.send("POST", configMaps, configMap("a"), headers: [("Accept", "text/csv")])
+        #expect(answer.status == 406)
+        #expect(await fixture.send("GET", configMaps + "/a").status == 404)
+    }
+
     @Test func `a generated name starts as asked`() async throws {
         let body = #"{"kind":"ConfigMap","apiVersion":"v1","metadata":{"generateName":"job-"},"data":{}}"#
         let answers = [await fixture.send("POST", configMaps, body), await fixture.send("POST", configMaps, body)]
