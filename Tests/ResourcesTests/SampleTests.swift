@@ -32,6 +32,14 @@ import Testing
         }
     }
 
+    @Test(arguments: SharedData.files(in: "istio/samples/bookinfo/networking"))
+    func `bookinfo's files are admitted unchanged`(_ file: String) throws {
+        let resources = try Self.decodeServed(file).map { try $0.result.get().resource }
+        let change = Change(resources.map { .create($0) })
+        let admitted = try AdmissionTests.admission().admit(change, against: try AdmissionTests.state())
+        #expect(admitted.puts.count >= resources.count)
+    }
+
     @Test(arguments: SharedData.files(in: "istio/api-invalid"))
     func `invalid manifests are refused`(_ file: String) throws {
         let text = String(decoding: SharedData.bytes(file), as: UTF8.self)
