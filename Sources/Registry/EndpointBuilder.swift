@@ -20,20 +20,16 @@ struct EndpointBuilder {
         includesWritten service: String?
     ) -> [MeshEndpoint] {
         var found: [MeshEndpoint] = []
-        if !selector.isEmpty {
-            for item in stored.workloadEntries(in: namespace) {
-                let labels = item.labels.merging(item.spec.labels) { _, own in own }
-                guard Labels.contains(labels, all: selector) else { continue }
-                found.append(
-                    endpoint(
-                        of: item.spec,
-                        labels: labels,
-                        ports: ports,
-                        namespace: namespace,
-                        annotations: item.annotations
-                    )
+        for item in stored.workloadEntries(in: namespace, selector: selector) {
+            found.append(
+                endpoint(
+                    of: item.spec,
+                    labels: item.labels,
+                    ports: ports,
+                    namespace: namespace,
+                    annotations: item.annotations
                 )
-            }
+            )
         }
         if let service {
             found += written(service, ports: ports, namespace: namespace)

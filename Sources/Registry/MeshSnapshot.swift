@@ -17,6 +17,7 @@ public struct MeshSnapshot: Sendable {
     /// Root VirtualServices whose delegate is missing or not visible, with the sentence to show.
     public let unresolvedDelegates: [(root: ResourceKey, message: String)]
 
+    private let boundRouting: [String: BoundRouting]
     private let sidecars: [StoredSidecar]
     private let secrets: [String: SecretSpec]
 
@@ -44,6 +45,11 @@ public struct MeshSnapshot: Sendable {
             defaultExportTo: settings.config.defaultVirtualServiceExportTo
         )
         routing = rules.build(stored.virtualServices)
+        var bound: [String: [RoutingRules]] = [:]
+        for rules in routing {
+            for gateway in Set(rules.gateways) { bound[gateway, default: []].append(rules) }
+        }
+        boundRouting = bound.mapValues { BoundRouting($0) }
         unresolvedDelegates = rules.unresolvedDelegates
         destinations = DestinationPolicies(
             stored.destinationRules,
@@ -73,18 +79,16 @@ public struct MeshSnapshot: Sendable {
         return SidecarScope(chosen.spec, source: chosen.source, workloadNamespace: namespace)
     }
 
-    /// VirtualServices that sidecars of a workload's namespace follow, oldest first.
-    public func meshRouting(for scope: SidecarScope, namespace: String) -> [RoutingRules] {
-        routing.filter { rules in
-            rules.binds("mesh") && (rules.namespace == namespace || rules.exportTo.isVisible(in: namespace))
-                && rules.hosts.contains { scope.imports($0, namespace: rules.namespace) }
-        }
+    /// VirtualServices that sidecars of a workload's namespace follow.
+    public func meshRouting(for scope: SidecarScope, namespace: String) -> BoundRouting {
+        BoundRouting(
+            (boundRouting["mesh"]?.all ?? []).filter { rules in
+                (rules.namespace == namespace || rules.exportTo.isVisible(in: namespace))
+                    && rules.hosts.contains { scope.imports($0, namespace: rules.namespace) }
+            }
+        )
     }
 
-    /// VirtualServices bound to a Gateway and visible to the proxies' namespace, oldest first.
-    public func routing(boundTo gateway: String, proxyNamespace: String) -> [RoutingRules] {
-        routing.filter { rules in
-            rules.binds(gateway) && (rules.namespace == proxyNamespace || rules.exportTo.isVisible(in: proxyNamespace))
-        }
-    }
+    /// VirtualServices bound to a Gateway (`ns/name`), whoever may see them: see `RoutingRules.isVisible`.
+    public func routing(boundTo gateway: String) -> BoundRouting { boundRouting[gateway] ?? BoundRouting() }
 }

@@ -16,8 +16,8 @@ public struct RoutingRules: Sendable {
     /// The delegates that were merged in.
     public var delegates: [ResourceKey]
 
-    /// True when the rules bind `gateway` (`mesh` or `ns/name`), at the top or in a match.
-    public func binds(_ gateway: String) -> Bool { gateways.contains(gateway) }
+    /// Gateways use only what is exported to their namespace.
+    public func isVisible(in other: String) -> Bool { namespace == other || exportTo.isVisible(in: other) }
 }
 
 /// Makes `RoutingRules` of VirtualServices: expands names, merges delegates.

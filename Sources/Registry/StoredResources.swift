@@ -29,15 +29,20 @@ struct StoredResources {
     let sidecars: [MeshSnapshot.StoredSidecar]
     let secrets: [String: SecretSpec]
 
-    private let workloads: [String: [Item<WorkloadEntrySpec>]]
+    /// By `namespace` and one `key=value` of its labels.
+    private let workloadsByLabel: [String: [Item<WorkloadEntrySpec>]]
 
     init(_ resources: ResourceSet) {
         meshConfig = resources.meshConfig
         services = resources.typed(ServiceSpec.self).map { Item($0) }
         serviceEntries = resources.typed(ServiceEntrySpec.self).map { Item($0) }
-        workloads = Dictionary(grouping: resources.typed(WorkloadEntrySpec.self).map { Item($0) }) {
-            $0.source.namespace
+        var byLabel: [String: [Item<WorkloadEntrySpec>]] = [:]
+        for typed in resources.typed(WorkloadEntrySpec.self) {
+            var item = Item(typed)
+            item.labels.merge(item.spec.labels) { _, own in own }
+            for (key, value) in item.labels { byLabel["\(typed.namespace)/\(key)=\(value)", default: []].append(item) }
         }
+        workloadsByLabel = byLabel
         endpoints = Dictionary(
             resources.typed(EndpointsSpec.self).map { ("\($0.namespace)/\($0.name)", $0.spec) },
             uniquingKeysWith: { first, _ in first }
@@ -62,5 +67,11 @@ struct StoredResources {
         )
     }
 
-    func workloadEntries(in namespace: String) -> [Item<WorkloadEntrySpec>] { workloads[namespace] ?? [] }
+    /// WorkloadEntries with all the labels, oldest first; none for an empty selector. Their `labels` are those of the
+    /// object and of the spec together.
+    func workloadEntries(in namespace: String, selector: [String: String]) -> [Item<WorkloadEntrySpec>] {
+        guard let first = selector.min(by: { ($0.key, $0.value) < ($1.key, $1.value) }) else { return [] }
+        let candidates = workloadsByLabel["\(namespace)/\(first.key)=\(first.value)"] ?? []
+        return candidates.filter { Labels.contains($0.labels, all: selector) }
+    }
 }

@@ -101,8 +101,9 @@ struct GatewayListeners {
     ) -> [FilterChainMessage] {
         var names = ServerNames()
         var chains: [FilterChainMessage] = []
+        let shared = GatewayRoutes.SecurePort(members)
         for (index, member) in members.enumerated() {
-            let gateway = member.gateway.source
+            let gateway = member.source
             guard member.endsTLS else {
                 let isAutomatic = member.server.tls?.effectiveMode == .autoPassthrough
                 let found =
@@ -119,11 +120,11 @@ struct GatewayListeners {
             let claimed = names.claim(member.hosts.map(\.host.text))
             reportLost(claimed.lost, source: gateway, group: group, ledger: &ledger)
             guard !claimed.free.isEmpty else { continue }
-            let others = members.enumerated().filter { $0.offset != index }.map(\.element)
             if let chain = terminated(
                 member,
                 names: claimed.free,
-                others: others,
+                position: index,
+                shared: shared,
                 group: group,
                 built: &built,
                 ledger: &ledger
@@ -137,13 +138,14 @@ struct GatewayListeners {
     private func terminated(
         _ member: GatewayPorts.Member,
         names: [String],
-        others: [GatewayPorts.Member],
+        position: Int,
+        shared: GatewayRoutes.SecurePort,
         group: GatewayPorts.Group,
         built: inout Listeners,
         ledger: inout Ledger
     ) -> FilterChainMessage? {
         guard let settings = member.server.tls else { return nil }
-        let gateway = member.gateway.source
+        let gateway = member.source
         let portName = member.server.port?.name ?? String(group.number)
         let name = "https.\(group.number).\(portName).\(gateway.name).\(gateway.namespace)"
         let isHTTP = member.portProtocol == .https
@@ -157,7 +159,7 @@ struct GatewayListeners {
         let filter: NetworkFilter
         if isHTTP {
             built.routes.append(
-                routes.secure(member, others: others, name: name, port: group.number, ledger: &ledger)
+                routes.secure(position, of: shared, name: name, port: group.number, ledger: &ledger)
             )
             filter = Chains.http(
                 managers.gateway(routeConfiguration: name, statPrefix: "outbound_\(group.listenerName)")

@@ -9,26 +9,36 @@ internal import Resources
 struct GatewayPorts {
     /// One server of one Gateway.
     struct Member {
-        var gateway: GatewayServers
-        var server: Server
-        var number: Int
-        var portProtocol: PortProtocol
+        let source: ResourceKey
+        /// `ns/name` of the Gateway.
+        let reference: String
+        let server: Server
+        let number: Int
+        let portProtocol: PortProtocol
+        /// Hosts, lower case, with their namespace restriction; `*` means any namespace.
+        let hosts: [(namespace: String, host: HostPattern)]
+        let index: HostIndex
+
+        init(_ gateway: GatewayServers, server: Server, number: Int, portProtocol: PortProtocol) {
+            source = gateway.source
+            reference = gateway.reference
+            self.server = server
+            self.number = number
+            self.portProtocol = portProtocol
+            hosts = server.hosts.map { text in
+                guard let slash = text.firstIndex(of: "/") else { return ("*", HostPattern(text.lowercased())) }
+                let owner = text[..<slash]
+                let name = text[text.index(after: slash)...].lowercased()
+                return (owner == "." ? gateway.source.namespace : String(owner), HostPattern(name))
+            }
+            index = HostIndex(hosts.map(\.host))
+        }
 
         /// True when TLS is ended here.
         var endsTLS: Bool {
             switch server.tls?.effectiveMode {
             case .simple, .mutual, .optionalMutual, .istioMutual: portProtocol.isTLS
             case .passthrough, .autoPassthrough, nil: false
-            }
-        }
-
-        /// Hosts with their namespace restriction; `*` means any namespace.
-        var hosts: [(namespace: String, host: HostPattern)] {
-            server.hosts.map { text in
-                guard let slash = text.firstIndex(of: "/") else { return ("*", HostPattern(text.lowercased())) }
-                let owner = text[..<slash]
-                let name = text[text.index(after: slash)...].lowercased()
-                return (owner == "." ? gateway.source.namespace : String(owner), HostPattern(name))
             }
         }
 
@@ -71,12 +81,7 @@ struct GatewayPorts {
                 guard let port = server.port, let word = port.protocol, let spoken = PortProtocol(parsing: word) else {
                     continue
                 }
-                let member = Member(
-                    gateway: gateway,
-                    server: server,
-                    number: Int(port.number),
-                    portProtocol: spoken
-                )
+                let member = Member(gateway, server: server, number: Int(port.number), portProtocol: spoken)
                 guard place(member, ports: ports, groups: &groups, sockets: &sockets) else {
                     let message =
                         "servers[\(index)]: port \(port.number) is held by another server that cannot share it"

@@ -30,77 +30,107 @@ struct GatewayRoutes {
         ledger: inout Ledger
     ) -> RouteConfigurationMessage {
         var hosts = VirtualHosts()
-        fill(&hosts, members: members, port: port, except: [:], ledger: &ledger)
+        fill(&hosts, members: members, port: port, all: HostIndex(), ledger: &ledger)
         return finish(hosts, name: name, port: port)
     }
 
     // MARK: HTTPS
 
-    /// - Parameter others: every other TLS server of the port. A request for one of their hosts is served here only when
-    ///   that server's TLS settings are the same ones; else it is misdirected and gets 421 (RFC 9110 §15.5.20), whatever
-    ///   the connection's own server name was.
+    /// Up to so many hosts of other servers are named one by one; beyond it, every host that is not served here counts as
+    /// misdirected, so that tables do not grow with the square of the servers.
+    private static let namedStrangersMax = 64
+
+    /// A request for a host of another TLS server of the port is served here only when that server's TLS settings are the
+    /// same ones; else it is misdirected and gets 421 (RFC 9110 §15.5.20), whatever the connection's own server name was.
     func secure(
-        _ member: GatewayPorts.Member,
-        others: [GatewayPorts.Member],
+        _ position: Int,
+        of shared: SecurePort,
         name: String,
         port: Int,
         ledger: inout Ledger
     ) -> RouteConfigurationMessage {
-        let alike = others.filter { $0.endsTLS && $0.portProtocol == .https && $0.server.tls == member.server.tls }
-        let strangers = others.filter {
-            !($0.endsTLS && $0.portProtocol == .https && $0.server.tls == member.server.tls)
+        let alike = shared.alike(position)
+        let own = HostIndex(alike.flatMap { $0.hosts.map(\.host) })
+        let isNamed = shared.hosts.count - own.count <= Self.namedStrangersMax
+        var named: [HostPattern] = []
+        if isNamed || own.hasWildcard {
+            // A stranger's name below one of our wildcards must be named in any case; the wildcard would serve it.
+            named = shared.hosts.filter { !own.contains($0) && (isNamed || own.closest(to: $0) != nil) }
         }
-        var misdirected: [String: Bool] = [:]
-        let own = ([member] + alike).flatMap { $0.hosts.map(\.host) }
-        for stranger in strangers {
-            for (_, host) in stranger.hosts where !own.contains(host) { misdirected[host.text] = true }
-        }
+        if !isNamed, !own.contains(HostPattern("*")) { named.append(HostPattern("*")) }
         var hosts = VirtualHosts()
-        for domain in misdirected.keys.sorted() {
+        if !named.isEmpty {
             hosts.add(
-                name: "misdirected|\(domain):\(port)",
-                domains: [domain],
+                name: "misdirected:\(port)",
+                domains: named.map(\.text).sorted(),
                 routes: [OwnRoutes.answer(421, name: "misdirected")]
             )
         }
-        fill(&hosts, members: [member] + alike, port: port, except: misdirected, ledger: &ledger)
+        fill(&hosts, members: alike, port: port, all: shared.index, ledger: &ledger)
         return finish(hosts, name: name, port: port)
+    }
+
+    /// The TLS servers of one port.
+    struct SecurePort {
+        let members: [GatewayPorts.Member]
+        /// Every host of every server, once.
+        let hosts: [HostPattern]
+        let index: HostIndex
+        private let groups: [String: [Int]]
+
+        init(_ members: [GatewayPorts.Member]) {
+            self.members = members
+            hosts = Set(members.flatMap { $0.hosts.map(\.host) }).sorted { $0.text < $1.text }
+            index = HostIndex(hosts)
+            groups = Dictionary(grouping: members.indices) { Self.key(members[$0]) }
+        }
+
+        /// The server itself and those with the same TLS settings, certificate included.
+        func alike(_ position: Int) -> [GatewayPorts.Member] {
+            let own = members[position]
+            let others = (groups[Self.key(own)] ?? []).filter { $0 != position }.map { members[$0] }
+            return [own] + others.filter { $0.endsTLS && $0.portProtocol == .https && $0.server.tls == own.server.tls }
+        }
+
+        private static func key(_ member: GatewayPorts.Member) -> String {
+            "\(member.server.tls?.effectiveMode.rawValue ?? "") \(member.server.tls?.credentialName ?? "")"
+        }
     }
 
     // MARK: Parts
 
-    /// - Parameter except: hosts of other servers; what they match more closely than any own host is not served here.
+    /// - Parameter all: hosts of every server of the port; what another one's host matches more closely than any of ours
+    ///   is not served here.
     private func fill(
         _ hosts: inout VirtualHosts,
         members: [GatewayPorts.Member],
         port: Int,
-        except: [String: Bool],
+        all: HostIndex,
         ledger: inout Ledger
     ) {
-        let gateways = Set(members.map(\.gateway.reference))
-        let own = members.flatMap { $0.hosts.map(\.host) }
+        let gateways = Set(members.map(\.reference))
+        let own = HostIndex(members.flatMap { $0.hosts.map(\.host) })
         var shown: [String: Shown] = [:]
         for member in members {
             let redirects = member.server.tls?.httpsRedirect ?? false
-            for rules in mesh.routing(boundTo: member.gateway.reference, proxyNamespace: node.namespace) {
-                for host in rules.hosts {
-                    for name in member.shown(host, of: rules.namespace) {
-                        guard !isForeign(name, own: own, foreign: except.keys) else { continue }
-                        var entry = shown[name.text] ?? Shown()
-                        if !entry.rules.contains(where: { $0.source == rules.source }) { entry.rules.append(rules) }
-                        entry.redirectsToHTTPS = entry.redirectsToHTTPS || redirects
-                        shown[name.text] = entry
+            let bound = mesh.routing(boundTo: member.reference)
+            for (owner, pattern) in member.hosts {
+                for (rules, name) in bound.shown(by: pattern) where rules.isVisible(in: node.namespace) {
+                    guard owner == "*" || owner == rules.namespace, !isForeign(name, own: own, all: all) else {
+                        continue
                     }
+                    var entry = shown[name.text] ?? Shown()
+                    if !entry.rules.contains(where: { $0.source == rules.source }) { entry.rules.append(rules) }
+                    entry.redirectsToHTTPS = entry.redirectsToHTTPS || redirects
+                    shown[name.text] = entry
                 }
+                if redirects { shown[pattern.text, default: Shown()].redirectsToHTTPS = true }
             }
-            guard redirects else { continue }
-            for (_, host) in member.hosts { shown[host.text, default: Shown()].redirectsToHTTPS = true }
         }
         for (name, entry) in shown.sorted(by: { $0.key < $1.key }) {
             let built = entry.rules.sorted { $0.order < $1.order }.flatMap { rules in
                 routes.routes(of: rules, gateways: gateways, port: port, ledger: &ledger)
             }
-            guard !built.isEmpty || entry.redirectsToHTTPS || !entry.rules.isEmpty else { continue }
             hosts.add(
                 name: "\(name):\(port)",
                 domains: [name],
@@ -110,14 +140,9 @@ struct GatewayRoutes {
         }
     }
 
-    /// True when another server's host describes `name` more closely than any of ours.
-    private func isForeign(_ name: HostPattern, own: [HostPattern], foreign: Dictionary<String, Bool>.Keys) -> Bool {
-        func closest(_ patterns: [HostPattern]) -> HostPattern? {
-            patterns.filter { name.isSubset(of: $0) }.min(by: HostPattern.moreSpecific)
-        }
-        guard let theirs = closest(foreign.map { HostPattern($0) }) else { return false }
-        guard let ours = closest(own) else { return true }
-        return theirs != ours && HostPattern.moreSpecific(theirs, ours)
+    private func isForeign(_ name: HostPattern, own: HostIndex, all: HostIndex) -> Bool {
+        guard let closest = all.closest(to: name) else { return false }
+        return !own.contains(closest)
     }
 
     private func finish(_ hosts: VirtualHosts, name: String, port: Int) -> RouteConfigurationMessage {

@@ -31,7 +31,7 @@ struct GatewayTunnels {
                     rule.match.isEmpty
                     || rule.match.contains { match in
                         (match.port == nil || match.port.map(Int.init) == member.number)
-                            && (match.gateways.isEmpty || match.gateways.contains(member.gateway.reference))
+                            && (match.gateways.isEmpty || match.gateways.contains(member.reference))
                     }
                 guard isFor else { continue }
                 ledger.use(rules.source)
@@ -49,7 +49,7 @@ struct GatewayTunnels {
             for rule in rules.tls {
                 for match in rule.match {
                     guard match.port == nil || match.port.map(Int.init) == member.number,
-                        match.gateways.isEmpty || match.gateways.contains(member.gateway.reference)
+                        match.gateways.isEmpty || match.gateways.contains(member.reference)
                     else { continue }
                     let names = match.sniHosts.flatMap { member.shown($0, of: rules.namespace).map(\.text) }
                     guard !names.isEmpty else { continue }
@@ -92,7 +92,7 @@ struct GatewayTunnels {
                         Tunnel(
                             serverNames: [reference.serverName],
                             targets: [(reference.name, 1)],
-                            source: member.gateway.source
+                            source: member.source
                         )
                     )
                 }
@@ -102,7 +102,7 @@ struct GatewayTunnels {
     }
 
     private func bound(to member: GatewayPorts.Member) -> [RoutingRules] {
-        mesh.routing(boundTo: member.gateway.reference, proxyNamespace: node.namespace)
+        mesh.routing(boundTo: member.reference).all.filter { $0.isVisible(in: node.namespace) }
     }
 
     private func resolve(

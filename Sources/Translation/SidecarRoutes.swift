@@ -8,7 +8,7 @@ struct SidecarRoutes {
     let mesh: MeshSnapshot
     let node: ProxyNode
     let scope: SidecarScope
-    let rules: [RoutingRules]
+    let rules: BoundRouting
     let routes: RouteBuilder
     let tunnels: SidecarTunnels
 
@@ -89,30 +89,11 @@ struct SidecarRoutes {
             name: "tunnel"
         )
         guard port.portProtocol.isHTTP || port.portProtocol == .https else { return [tunnel] }
-        if let rules = routing(of: service.hostname), !rules.http.isEmpty {
+        if let rules = rules.governing(service.hostname), !rules.http.isEmpty {
             let built = routes.routes(of: rules, gateways: ["mesh"], port: port.number, ledger: &ledger)
             return [tunnel] + built
         }
         return [tunnel, routes.defaultRoute(to: service, port: port, ledger: &ledger)]
-    }
-
-    /// The VirtualService of a host: the oldest that names it, else the one with the closest wildcard.
-    private func routing(of hostname: String) -> RoutingRules? { Self.routing(of: hostname, in: rules) }
-
-    static func routing(of hostname: String, in rules: [RoutingRules]) -> RoutingRules? {
-        if let exact = rules.first(where: { $0.hosts.contains(hostname) }) { return exact }
-        let name = HostPattern(hostname)
-        var best: (pattern: HostPattern, rules: RoutingRules)?
-        for candidate in rules {
-            for host in candidate.hosts {
-                let pattern = HostPattern(host)
-                guard pattern.isWildcard, name.isSubset(of: pattern) else { continue }
-                if best.map({ HostPattern.moreSpecific(pattern, $0.pattern) && pattern != $0.pattern }) ?? true {
-                    best = (pattern, candidate)
-                }
-            }
-        }
-        return best?.rules
     }
 
     // MARK: Other hosts
@@ -124,7 +105,7 @@ struct SidecarRoutes {
         port: Int?,
         ledger: inout Ledger
     ) {
-        for rules in rules where !rules.http.isEmpty {
+        for rules in rules.all where !rules.http.isEmpty {
             for host in rules.hosts where !known.contains(host) {
                 let matched = rules.http.flatMap { $0.match.compactMap { $0.port.map(Int.init) } }
                 for number in port.map({ [$0] }) ?? Set(matched + [80]).sorted() {

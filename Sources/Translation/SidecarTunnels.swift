@@ -7,10 +7,10 @@ internal import XDS
 struct SidecarTunnels {
     let mesh: MeshSnapshot
     let node: ProxyNode
-    let rules: [RoutingRules]
+    let rules: BoundRouting
     let destinations: Destinations
 
-    init(mesh: MeshSnapshot, node: ProxyNode, rules: [RoutingRules]) {
+    init(mesh: MeshSnapshot, node: ProxyNode, rules: BoundRouting) {
         self.mesh = mesh
         self.node = node
         self.rules = rules
@@ -20,7 +20,7 @@ struct SidecarTunnels {
     /// Where bytes for a port of a service go: by the tls rules of its VirtualService on a TLS port, by its tcp rules on
     /// others, else to the service itself.
     func targets(to service: MeshService, port: MeshPort, ledger: inout Ledger) -> [(cluster: String, weight: Int)] {
-        if let routing = SidecarRoutes.routing(of: service.hostname, in: rules) {
+        if let routing = rules.governing(service.hostname) {
             if port.portProtocol.isTLS,
                 let rule = tlsRule(of: routing, serverName: service.hostname, port: port.number)
             {
@@ -45,7 +45,7 @@ struct SidecarTunnels {
     func byServerName(_ services: [MeshService], port only: Int?, ledger: inout Ledger) -> [Tunnel] {
         var tunnels: [Tunnel] = []
         var taken: Set<String> = []
-        for routing in rules {
+        for routing in rules.all {
             for rule in routing.tls {
                 for match in rule.match where applies(match, port: match.port.map(Int.init) ?? only ?? 443) {
                     let number = match.port.map(Int.init) ?? only ?? 443
