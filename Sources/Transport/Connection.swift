@@ -12,9 +12,9 @@ public final class Connection: EventSource {
     enum Phase { case connecting, open, finishing, lingering, closed }
 
     /// What `bufferedBytes` may reach before `isWritable` turns false. The socket's own buffer comes on top.
-    public var highWatermark = 64 << 10
+    public var highWatermark = 32 << 10
     /// `onWritable` is called when `bufferedBytes` falls to this after `isWritable` was false.
-    public var lowWatermark = 16 << 10
+    public var lowWatermark = 8 << 10
 
     public let loop: EventLoop
     /// Replaced freely; unused bytes are shown to the new one.
@@ -34,6 +34,11 @@ public final class Connection: EventSource {
     var input = SpillBuffer()
     var output = SpillBuffer()
     var isPaused = false
+    private var pausedAt = MonotonicTime(nanoseconds: 0)
+    /// How much one receive may bring. It begins small and grows while the reader keeps up: a slow reader then holds little
+    /// memory, and a fast one gets large pieces.
+    var receiveSize = Connection.receiveSizeMin
+    var fullReceives = 0
     var isReadable = false
     /// The peer's FIN was seen by epoll but maybe not yet read.
     var sawPeerClose = false
@@ -147,12 +152,17 @@ public final class Connection: EventSource {
     public var isReadingPaused: Bool { isPaused }
 
     /// Stops `onRead`. At most one receive is kept in memory; the rest stays in the kernel and slows the peer.
-    public func pauseReading() { isPaused = true }
+    public func pauseReading() {
+        if !isPaused { pausedAt = loop.now }
+        isPaused = true
+    }
 
     /// Lets `onRead` come again, beginning with kept bytes; never from inside this call.
     public func resumeReading() {
         guard isPaused else { return }
         isPaused = false
+        let isQuick = loop.now.nanoseconds &- pausedAt.nanoseconds < Connection.quickResume
+        receiveSize = isQuick ? min(receiveSize &* 2, EventLoop.scratchBytes) : Connection.receiveSizeMin
         if !input.isEmpty || isReadable || (hasInputEnded && !wasEndTold) { loop.enqueue(self) }
     }
 
@@ -198,6 +208,10 @@ public final class Connection: EventSource {
         precondition(loop.stageOwner === self && loop.stageCount + count <= EventLoop.stageBytes)
         loop.stageCount &+= count
     }
+
+    static let receiveSizeMin = 16 << 10
+    /// Nanoseconds of pause after which the reader counts as slow.
+    private static let quickResume: UInt64 = 100_000_000
 
     /// Writes up to this many bytes are gathered; one HTTP/2 frame of the default size fits.
     static let stagedWriteMax = (16 << 10) + 64

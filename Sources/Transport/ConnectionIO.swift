@@ -66,10 +66,11 @@ extension Connection {
                 return
             }
             turns += 1
-            let count = gh_recv(descriptor, loop.scratch, EventLoop.scratchBytes)
+            let size = receiveSize
+            let count = gh_recv(descriptor, loop.scratch, size)
             if count > 0 {
                 // A short read means drained: the next arrival raises its own edge (DATAPLANE rule 2).
-                if count < EventLoop.scratchBytes && !sawPeerClose { isReadable = false }
+                if count < size { if !sawPeerClose { isReadable = false } } else { noteFullReceive() }
                 lastActive = loop.now
                 bytesReceived &+= UInt64(count)
                 received(loop.scratch, count)
@@ -86,6 +87,11 @@ extension Connection {
                 return
             }
         }
+    }
+
+    private func noteFullReceive() {
+        fullReceives &+= 1
+        if fullReceives & 3 == 0 { receiveSize = min(receiveSize &* 2, EventLoop.scratchBytes) }
     }
 
     private func received(_ bytes: BytePointer, _ count: Int) {

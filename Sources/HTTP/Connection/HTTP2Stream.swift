@@ -7,8 +7,8 @@ internal import Transport
 /// reported the stream closed or the session is gone.
 final class HTTP2Stream {
     /// Content that may wait per stream before its source is asked to pause, and when it may go on.
-    static let highWatermark = 64 << 10
-    static let lowWatermark = 16 << 10
+    static let highWatermark = 24 << 10
+    static let lowWatermark = 8 << 10
 
     unowned(unsafe) let session: HTTP2Session
     var id: Int32 = 0
