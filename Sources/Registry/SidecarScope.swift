@@ -48,6 +48,7 @@ public struct SidecarScope: Sendable {
     }
 
     public var source: ResourceKey?
+    public var ingress: [SidecarSpec.IstioIngressListener]
     public var egress: [Egress]
     public var outboundPolicy: SidecarSpec.OutboundTrafficPolicy?
     public var inboundConnectionPool: ConnectionPoolSettings?
@@ -55,6 +56,7 @@ public struct SidecarScope: Sendable {
     /// Without a Sidecar resource: everything.
     public static let everything = SidecarScope(
         source: nil,
+        ingress: [],
         egress: [Egress(port: nil, bind: nil, imports: [])],
         outboundPolicy: nil,
         inboundConnectionPool: nil,
@@ -65,12 +67,14 @@ public struct SidecarScope: Sendable {
 
     private init(
         source: ResourceKey?,
+        ingress: [SidecarSpec.IstioIngressListener],
         egress: [Egress],
         outboundPolicy: SidecarSpec.OutboundTrafficPolicy?,
         inboundConnectionPool: ConnectionPoolSettings?,
         importsAll: Bool
     ) {
         self.source = source
+        self.ingress = ingress
         self.egress = egress
         self.outboundPolicy = outboundPolicy
         self.inboundConnectionPool = inboundConnectionPool
@@ -87,6 +91,7 @@ public struct SidecarScope: Sendable {
         }
         self.init(
             source: source,
+            ingress: spec.ingress,
             egress: listeners.isEmpty ? SidecarScope.everything.egress : listeners,
             outboundPolicy: spec.outboundTrafficPolicy,
             inboundConnectionPool: spec.inboundConnectionPool,

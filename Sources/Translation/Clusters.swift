@@ -1,3 +1,4 @@
+internal import Base
 internal import Registry
 internal import Resources
 internal import SwiftProtobuf
@@ -86,14 +87,22 @@ struct Clusters {
     }
 
     /// The app behind a sidecar.
-    static func inbound(_ port: InboundPort, pool: ConnectionPoolSettings?, settings: MeshSettings) -> ClusterMessage {
+    ///
+    /// - Parameter endpoint: where it listens when a Sidecar resource says so: `127.0.0.1:9080`, `[::1]:9080`,
+    ///   `0.0.0.0:9080` (any address of the host, loopback included) or `unix:///path`.
+    static func inbound(
+        _ port: InboundPort,
+        endpoint written: String?,
+        pool: ConnectionPoolSettings?,
+        settings: MeshSettings
+    ) -> ClusterMessage {
         var cluster = ClusterMessage()
         cluster.name = "inbound|\(port.appPort)||"
         cluster.type = .static
         cluster.connectTimeout = Wire.duration(settings.connectTimeout)
         cluster.loadAssignment.clusterName = cluster.name
         var endpoint = EndpointMessage()
-        endpoint.endpoint.address = Wire.address("127.0.0.1", port: port.appPort)
+        endpoint.endpoint.address = address(written) ?? Wire.address("127.0.0.1", port: port.appPort)
         var group = LocalityEndpoints()
         group.lbEndpoints = [endpoint]
         cluster.loadAssignment.endpoints = [group]
@@ -104,6 +113,14 @@ struct Clusters {
             ClusterPolicy.setHTTP(version, cluster: &cluster)
         }
         return cluster
+    }
+
+    private static func address(_ endpoint: String?) -> Core.Address? {
+        guard let endpoint else { return nil }
+        if endpoint.hasPrefix("unix://") { return Wire.address(endpoint, port: 0) }
+        guard let address = SocketAddress(endpoint) else { return nil }
+        let host = address.address.isUnspecified ? "127.0.0.1" : address.address.description
+        return Wire.address(host, port: address.port)
     }
 
     /// The connection's destination is the request's authority (or its original destination where that is known).

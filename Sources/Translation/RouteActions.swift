@@ -155,12 +155,6 @@ enum RouteActions {
             policy.cookie.name = cookie.name
             if let path = cookie.path { policy.cookie.path = path }
             if let ttl = cookie.ttl { policy.cookie.ttl = Wire.duration(ttl) }
-            policy.cookie.attributes = cookie.attributes.map { attribute in
-                var message = RouteActionMessage.HashPolicy.CookieAttribute()
-                message.name = attribute.name
-                message.value = attribute.value ?? ""
-                return message
-            }
         } else if hash.useSourceIp == true {
             policy.connectionProperties.sourceIp = true
         } else if let name = hash.httpQueryParameterName {

@@ -42,7 +42,7 @@ struct SidecarListeners {
                 ledger: &ledger
             )
         }
-        for port in places.inbound { inbound(port, built: &built, ledger: &ledger) }
+        inbound(built: &built, ledger: &ledger)
         return built
     }
 
@@ -127,17 +127,52 @@ struct SidecarListeners {
     /// Words in a ClientHello's ALPN by which a mesh peer is known. Source: Istio.
     static let meshProtocols = ["istio", "istio-peer-exchange", "istio-http/1.0", "istio-http/1.1", "istio-h2"]
 
-    /// Mesh peers come with mTLS; anything else is let in as it is (PERMISSIVE), TLS of the app's own unopened.
-    private func inbound(_ port: InboundPort, built: inout Listeners, ledger: inout Ledger) {
-        let cluster = Clusters.inbound(port, pool: routes.scope.inboundConnectionPool, settings: mesh.settings)
+    /// The app's registered ports, and those that only a Sidecar resource knows.
+    private func inbound(built: inout Listeners, ledger: inout Ledger) {
+        var ingress: [Int: SidecarSpec.IstioIngressListener] = [:]
+        for listener in routes.scope.ingress {
+            guard let port = listener.port else { continue }
+            ingress[Int(port.number)] = listener
+        }
+        for port in places.inbound {
+            inbound(port, as: ingress.removeValue(forKey: Int(port.appPort)), built: &built, ledger: &ledger)
+        }
+        for (number, listener) in ingress.sorted(by: { $0.key < $1.key }) {
+            let name = listener.port?.name ?? ""
+            let port = InboundPort(
+                name: name,
+                portProtocol: listener.port?.protocol.flatMap { PortProtocol(parsing: $0) }
+                    ?? .ofServicePort(name: name, appProtocol: nil, transport: nil),
+                appPort: UInt16(clamping: number),
+                listenAddress: listener.bind ?? places.inbound.first?.listenAddress ?? "0.0.0.0",
+                listenPort: UInt16(clamping: number)
+            )
+            inbound(port, as: listener, built: &built, ledger: &ledger)
+        }
+    }
+
+    /// Mesh peers come with mTLS; anything else is let in as it is (PERMISSIVE), TLS of the app's own unopened. Where the
+    /// Sidecar resource writes TLS settings, that TLS is ended here and plain text is not let in.
+    private func inbound(
+        _ port: InboundPort,
+        as listener: SidecarSpec.IstioIngressListener?,
+        built: inout Listeners,
+        ledger: inout Ledger
+    ) {
+        let cluster = Clusters.inbound(
+            port,
+            endpoint: listener?.defaultEndpoint,
+            pool: listener?.connectionPool ?? routes.scope.inboundConnectionPool,
+            settings: mesh.settings
+        )
         built.clusters.append(cluster)
         let name = "\(port.listenAddress)_\(port.listenPort)"
         let statPrefix = "inbound_\(name)"
         let tcp = Chains.tcp([(cluster.name, 1)], statPrefix: statPrefix)
-        let isHTTP = port.portProtocol.isHTTP
-        let filter = isHTTP ? http(port, cluster: cluster.name, statPrefix: statPrefix) : tcp
+        let opensHTTP = port.portProtocol.isHTTP || (port.portProtocol == .https && listener?.tls != nil)
+        let filter = opensHTTP ? http(port, cluster: cluster.name, statPrefix: statPrefix) : tcp
         var chains: [FilterChainMessage] = []
-        if let tls = try? serverTLS.inbound(isHTTP: isHTTP, ledger: &ledger) {
+        if let tls = try? serverTLS.inbound(isHTTP: opensHTTP, ledger: &ledger) {
             chains.append(
                 Chains.chain(
                     name: "mesh",
@@ -148,8 +183,18 @@ struct SidecarListeners {
                 )
             )
         }
-        chains.append(Chains.chain(name: "tls", transportProtocol: "tls", filter: tcp))
-        chains.append(Chains.chain(name: "plain", transportProtocol: "raw_buffer", filter: filter))
+        if let settings = listener?.tls, let source = routes.scope.source {
+            do {
+                let tls = try serverTLS.gateway(settings, isHTTP: opensHTTP, gateway: source, ledger: &ledger)
+                chains.append(Chains.chain(name: "own", transportProtocol: "tls", tls: tls, filter: filter))
+            } catch {
+                ledger.report(source, error.reason, "ingress port \(port.appPort): \(error.message)")
+            }
+        } else {
+            chains.append(Chains.chain(name: "tls", transportProtocol: "tls", filter: tcp))
+            chains.append(Chains.chain(name: "plain", transportProtocol: "raw_buffer", filter: filter))
+        }
+        guard !chains.isEmpty else { return }
         built.listeners.append(
             Chains.listener(
                 name: name,

@@ -32,7 +32,9 @@ import XDS
         Pair(file: "egress", suffix: "sidecar", node: Fixture.sidecar()),
         Pair(file: "egress", suffix: "egress", node: Fixture.egress),
         Pair(file: "policies", suffix: "sidecar", node: Fixture.sidecar(inbound: inbound)),
-        Pair(file: "sidecar-scope", suffix: "sidecar", node: Fixture.sidecar()),
+        Pair(file: "sidecar-scope", suffix: "sidecar", node: Fixture.sidecar(inbound: inbound)),
+        Pair(file: "tunnels", suffix: "ingress", node: Fixture.ingress),
+        Pair(file: "tunnels", suffix: "sidecar", node: Fixture.sidecar()),
     ]
 
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -41,7 +43,9 @@ import XDS
     static func translate(_ pair: Pair) throws -> NodeConfiguration {
         let services = try String(contentsOf: folder.appendingPathComponent("services.yaml"), encoding: .utf8)
         let own = try String(contentsOf: folder.appendingPathComponent("\(pair.file).yaml"), encoding: .utf8)
-        return Translation.translate(try Fixture.mesh(services + "---\n" + own), for: pair.node)
+        let files = ["/certs/tls.crt": Array("CHAIN".utf8), "/certs/tls.key": Array("KEY".utf8)]
+        let inputs = MeshInputs(gateways: Fixture.gateways, files: files, trustBundle: Array("ROOT".utf8))
+        return Translation.translate(try Fixture.mesh(services + "---\n" + own, inputs: inputs), for: pair.node)
     }
 
     @Test("golden pair", arguments: pairs) func golden(_ pair: Pair) throws {

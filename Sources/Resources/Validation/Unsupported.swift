@@ -22,12 +22,6 @@ enum Unsupported {
             Row(kind: .virtualService, path: "spec.tcp[].match[].destinationSubnets", answer: .refused, hint: subnets),
             Row(kind: .virtualService, path: "spec.tls[].match[].destinationSubnets", answer: .refused, hint: subnets),
             Row(
-                kind: .sidecar,
-                path: "spec.ingress",
-                answer: .refused,
-                hint: "ports come from services and from --app"
-            ),
-            Row(
                 kind: .gateway,
                 path: "spec.servers[].defaultEndpoint",
                 answer: .refused,
@@ -124,6 +118,14 @@ enum Unsupported {
             for (path, hint) in sections {
                 let place = "\(base).portLevelSettings[].\(path)"
                 rows.append(Row(kind: .destinationRule, path: place, answer: .refused, hint: hint))
+            }
+        }
+        let cookie = "loadBalancer.consistentHash.httpCookie.attributes"
+        for base in ["spec.trafficPolicy", "spec.subsets[].trafficPolicy"] {
+            for path in ["\(base).\(cookie)", "\(base).portLevelSettings[].\(cookie)"] {
+                rows.append(
+                    Row(kind: .destinationRule, path: path, answer: .warned, hint: "the cookie is made without them")
+                )
             }
         }
         for name in ["distribute", "failover", "failoverPriority"] {
