@@ -78,28 +78,77 @@ import Transport
     }
 }
 
-/// Answers whatever comes with fixed bytes and closes.
+@Suite struct PoisonTests {
+    /// Takes the next exchange the moment the connection is free, as a pool under load does.
+    final class Eager: ClientConnectionDelegate {
+        var isReady = false
+        var isClosed = false
+        let second = Answer()
+        override func onReady(_ connection: ClientConnection) { isReady = true }
+        override func onAvailable(_ connection: ClientConnection) {
+            connection.open(second)?.sendHead(.request(path: "/2", authority: "a"), endStream: true)
+        }
+        override func onClose(_ connection: ClientConnection, _ reason: CloseReason) { isClosed = true }
+    }
+
+    static let rows = [
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\nContent-Length: 40\r\n\r\n",
+    ]
+
+    @Test("bytes behind a response never answer the next request", arguments: rows)
+    func poison(_ response: String) throws {
+        let loop = try EventLoop()
+        let evil = Array((response + "HTTP/1.1 200 OK\r\nX-Evil: 1\r\nContent-Length: 0\r\n\r\n").utf8)
+        let listener = try ListeningSocket(
+            NetworkAddress(IPAddress(ipv4: 0x7F00_0001), port: 0),
+            loop: loop,
+            handler: Scripted(evil, closes: false)
+        )
+        let eager = Eager()
+        let client = try ClientConnection(
+            to: .ip(try #require(listener.boundAddress)),
+            loop: loop,
+            options: ClientOptions(),
+            delegate: eager
+        )
+        pump(loop, "not ready") { eager.isReady }
+        let first = Answer()
+        try #require(client.open(first)).sendHead(.request(path: "/1", authority: "a"), endStream: true)
+        pump(loop, "no answer") { first.isOver && eager.isClosed }
+        #expect(first.isComplete && eager.second.head == nil)
+    }
+}
+
+/// Answers whatever comes with fixed bytes.
 private final class Scripted: AcceptHandler {
     let bytes: [UInt8]
+    let closes: Bool
 
-    init(_ bytes: [UInt8]) {
+    init(_ bytes: [UInt8], closes: Bool = true) {
         self.bytes = bytes
+        self.closes = closes
     }
 
     override func onAccept(_ connection: Connection, from listener: ListeningSocket) {
-        connection.handler = Handler(bytes)
+        connection.handler = Handler(bytes, closes: closes)
     }
 
     private final class Handler: ConnectionHandler {
         let bytes: [UInt8]
+        let closes: Bool
 
-        init(_ bytes: [UInt8]) {
+        init(_ bytes: [UInt8], closes: Bool) {
             self.bytes = bytes
+            self.closes = closes
         }
 
         override func onRead(_ connection: Connection, _ p: BytePointer, _ count: Int) -> Int {
             bytes.withUnsafeBytes { connection.write($0) }
-            connection.finish(lingering: true)
+            if closes { connection.finish(lingering: true) }
             return count
         }
     }

@@ -49,7 +49,10 @@ final class HTTP1ClientEngine: ClientEngine {
                 left &-= UInt64(used)
                 deliver(bytes + at, used)
                 at &+= used
-                if left == 0 { completeResponse() }
+                if left == 0 {
+                    noteRest(count &- at)
+                    completeResponse()
+                }
             case .chunked:
                 guard receiveChunked(bytes, count, &at) else { return count }
             case .trailers:
@@ -101,7 +104,10 @@ final class HTTP1ClientEngine: ClientEngine {
         let framing = frame(head, parser, stream)
         input = framing
         let isEnd = framing == .idle
-        if isEnd { stream.isResponseComplete = true }
+        if isEnd {
+            stream.isResponseComplete = true
+            noteRest(count &- used)
+        }
         stream.consumer?.onHead(stream, head, endStream: isEnd)
         if isEnd && current === stream { endResponse(stream) }
         return used
@@ -151,6 +157,7 @@ final class HTTP1ClientEngine: ClientEngine {
 
     private func receiveTrailers(_ p: BytePointer, _ count: Int) -> Int {
         if count >= 2 && p[0] == 13 && p[1] == 10 {
+            noteRest(count &- 2)
             completeResponse()
             return 2
         }
@@ -163,9 +170,15 @@ final class HTTP1ClientEngine: ClientEngine {
         let used = parser.parseTrailers(p, count, into: trailers)
         guard used >= 0 else { return fail(.malformed(parser.reason)) }
         if used == 0 { return 0 }
+        noteRest(count &- used)
         if let current, !current.isClosed { current.consumer?.onTrailers(current, trailers) }
         completeResponse()
         return used
+    }
+
+    /// Bytes behind a complete response belong to no request: whoever got this connection next would take them for its own.
+    private func noteRest(_ count: Int) {
+        if count > 0 { isKeepAlive = false }
     }
 
     private func completeResponse() {
