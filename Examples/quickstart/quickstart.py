@@ -7,6 +7,7 @@ Everything listens on loopback; every process it starts ends with it.
 import argparse
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -23,9 +24,15 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A free port below the range that the kernel gives to outgoing connections, so that it stays free."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def run(*command, **options):

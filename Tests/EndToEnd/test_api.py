@@ -7,7 +7,7 @@ import threading
 import time
 import urllib.error
 
-from harness import SHARED, Skip, equal, expect, test
+from harness import ROOT, SHARED, Skip, equal, expect, test
 
 VS = "/apis/networking.istio.io/v1/namespaces/default/virtualservices"
 
@@ -34,11 +34,9 @@ def seed_examples(q):
             text = f.read()
         plural = (row.get("kind", "VirtualService") + "s").lower()
         plural = {"serviceentrys": "serviceentries"}.get(plural, plural)
-        for line in text.splitlines():
-            if line.startswith("  namespace:") and "bookinfo" in line:
-                post(q, "/api/v1/namespaces", json.dumps(
-                    {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bookinfo"}}))
-        namespace = "bookinfo" if "namespace: bookinfo" in text else "default"
+        namespace = "bookinfo" if "namespace: bookinfo" in text else "seed"
+        post(q, "/api/v1/namespaces", json.dumps(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}))
         for version in ("v1alpha3", "v1beta1", "v1"):
             if f"networking.istio.io/{version}" in text:
                 break
@@ -52,11 +50,13 @@ def seed_examples(q):
         else:
             expect(response.status in (400, 422), f"{row['path']}: {response.status}")
             expect(b"line" in answer or b"spec" in answer, f"{row['path']}: {answer.decode()[:400]}")
-    corrected = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(q.binary))), "..", "Examples", "seed")
-    corrected = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "Examples", "seed")
+    corrected = os.path.join(ROOT, "Examples", "seed")
     for name in sorted(n for n in os.listdir(corrected) if n.endswith(".yaml")):
         with open(os.path.join(corrected, name)) as f:
-            response, answer = post(q, VS + "?dryRun=All", f.read(), "application/yaml")
+            text = f.read()
+        version = text.split("networking.istio.io/")[1].split()[0]
+        path = f"/apis/networking.istio.io/{version}/namespaces/seed/virtualservices?dryRun=All"
+        response, answer = post(q, path, text, "application/yaml")
         equal(response.status, 201, f"{name}: {answer.decode()[:400]}")
 
 
