@@ -1,4 +1,3 @@
-internal import Foundation
 internal import Registry
 internal import Resources
 internal import Store
@@ -55,7 +54,7 @@ actor MeshState {
         if let made, made.revision == resources.revision, made.inputs == inputsVersion { return made }
         let inputs = MeshInputs(
             gateways: gateways.values.sorted { ($0.namespace, $0.name) < ($1.namespace, $1.name) },
-            files: ResourceFiles.contents(for: resources, below: resourceRoot),
+            files: resourceRoot.map { ResourceFiles.contents(of: resources, root: $0) } ?? [:],
             trustBundle: trustBundle
         )
         let fresh = Made(
@@ -65,44 +64,5 @@ actor MeshState {
         )
         made = fresh
         return fresh
-    }
-}
-
-/// The certificate files that Gateways and DestinationRules name, where the operator permits them.
-enum ResourceFiles {
-    static let bytesMax = 1 << 20
-
-    /// By path as written; only regular files that lie below `root` after symbolic links are followed.
-    static func contents(for resources: ResourceSet, below root: String?) -> [String: [UInt8]] {
-        guard let root else { return [:] }
-        let folder = URL(filePath: root).resolvingSymlinksInPath().path(percentEncoded: false)
-        var files: [String: [UInt8]] = [:]
-        for path in paths(in: resources) where files[path] == nil {
-            let real = URL(filePath: path).resolvingSymlinksInPath().path(percentEncoded: false)
-            guard real.hasPrefix(folder.hasSuffix("/") ? folder : folder + "/"),
-                let bytes = FileManager.default.contents(atPath: real), bytes.count <= bytesMax
-            else { continue }
-            files[path] = Array(bytes)
-        }
-        return files
-    }
-
-    private static func paths(in resources: ResourceSet) -> [String] {
-        var paths: [String?] = []
-        for gateway in resources.typed(GatewaySpec.self) {
-            for server in gateway.spec.servers {
-                guard let tls = server.tls else { continue }
-                paths += [tls.serverCertificate, tls.privateKey, tls.caCertificates, tls.caCrl]
-                for pair in tls.tlsCertificates { paths += [pair.serverCertificate, pair.privateKey] }
-            }
-        }
-        for rule in resources.typed(DestinationRuleSpec.self) {
-            for policy in [rule.spec.trafficPolicy] + rule.spec.subsets.map(\.trafficPolicy) {
-                for tls in [policy?.tls] + (policy?.portLevelSettings.map(\.tls) ?? []) {
-                    paths += [tls?.clientCertificate, tls?.privateKey, tls?.caCertificates, tls?.caCrl]
-                }
-            }
-        }
-        return paths.compactMap { $0 }
     }
 }

@@ -80,6 +80,8 @@ actor Registrations {
         else { return nil }
         var labels = JSONObject()
         for (key, value) in node.labels.sorted(by: { $0.key < $1.key }) { labels[key] = .string(value) }
+        // Istio's mark of a workload that accepts mesh mutual TLS: whoever calls it uses the mesh certificate.
+        labels["security.istio.io/tlsMode"] = "istio"
         var ports = JSONObject()
         for port in places.inbound { ports[port.name] = .int(Int64(port.listenPort)) }
         let address = places.inbound.first?.listenAddress ?? node.address
