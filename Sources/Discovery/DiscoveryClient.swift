@@ -46,6 +46,7 @@ public actor DiscoveryClient {
     /// The newest snapshot that waits to be written to disk.
     private var unkept: Snapshot?
     private var isKeeping = false
+    private var hasApplied = false
 
     /// - Parameters:
     ///   - connect: a client to the control plane; asked anew for every stream, so that it can use a renewed certificate.
@@ -88,6 +89,7 @@ public actor DiscoveryClient {
             let restored = Subscriber(lastGood: snapshot, localSecrets: options.localSecrets)
             switch await apply(restored.snapshot) {
             case .applied:
+                hasApplied = true
                 subscriber = restored
                 await events(.applied(version: snapshot.version, resources: restored.snapshot.count))
             case .refused(let reason):
@@ -150,13 +152,16 @@ public actor DiscoveryClient {
         } catch {
             return await refuse(response, error.description)
         }
-        guard next.effective != subscriber.effective else {
+        // A first list of listeners is put in force even when it is empty: then nothing is what is wanted.
+        let isFirst = !hasApplied && response.type == .listener
+        guard isFirst || next.effective != subscriber.effective else {
             subscriber = next
             return requests
         }
         let snapshot = next.snapshot
         switch await apply(snapshot) {
         case .applied:
+            hasApplied = true
             subscriber = next
             await keep(snapshot)
             await events(.applied(version: snapshot.version, resources: snapshot.count))
