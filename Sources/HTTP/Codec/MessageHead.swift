@@ -55,7 +55,8 @@ public final class MessageHead {
     /// Field names listed in `Connection` beyond close, keep-alive and upgrade.
     var hasNominations = false
 
-    public init(byteCapacity: Int = 1024) {
+    /// The default keeps all three blocks below the size that the allocator serves from its per-thread cache.
+    public init(byteCapacity: Int = 1000) {
         blockCapacity = max(byteCapacity, 64)
         block = .allocate(capacity: blockCapacity + SpillBuffer.slack)
         fieldCapacity = 24

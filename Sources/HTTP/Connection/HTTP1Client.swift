@@ -80,7 +80,7 @@ final class HTTP1ClientEngine: ClientEngine {
 
     private func receiveHead(_ p: BytePointer, _ count: Int) -> Int {
         guard let stream = current else { return -1 }
-        let head = MessageHead(byteCapacity: min(count, 4096) &+ 256)
+        let head = MessageHead()
         var parser = HTTP1HeadParser(
             token: token,
             headBytesMax: client.options.headBytesMax,

@@ -86,7 +86,7 @@ final class HTTP1ServerEngine: ServerEngine {
         // One empty line before a request line is tolerated (RFC 9112 §2.2).
         if p[0] == 13 { return count < 2 ? 0 : p[1] == 10 ? 2 : reject(400, "a bare CR") }
         if isLast { return stopReading() }
-        let head = MessageHead(byteCapacity: min(count, 4096) &+ 256)
+        let head = MessageHead()
         var parser = HTTP1HeadParser(
             token: token,
             headBytesMax: server.options.headBytesMax,
