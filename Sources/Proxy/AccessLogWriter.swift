@@ -2,16 +2,16 @@ internal import CSys
 internal import Synchronization
 internal import Telemetry
 
-/// Writes the workers' log buffers to a descriptor from a thread of its own, so that a slow reader of our output never
-/// holds up traffic: when the writer is behind, lines are dropped and counted.
+/// Writes the workers' log buffers to a descriptor from a thread of its own, so that a slow reader of our output
+/// never holds up traffic: when the writer is behind, lines are dropped and counted.
 ///
 /// Each worker has a lane with two buffers. It fills one while the writer empties the other; the hand-over is one atomic
 /// exchange, without a lock.
 final class AccessLogWriter: Sendable {
     /// One worker's end.
     ///
-    /// `@unchecked Sendable`: `filling` belongs to the worker; a buffer changes hands only through the two atomics, whose
-    /// release and acquire order its bytes.
+    /// `@unchecked Sendable`: `filling` belongs to the worker; a buffer changes hands only through the two atomics,
+    /// whose release and acquire order its bytes.
     final class Lane: @unchecked Sendable {
         /// What the worker appends to. Only the worker touches it.
         private(set) var filling = LogBuffer(capacity: 64 << 10)
@@ -76,7 +76,7 @@ final class AccessLogWriter: Sendable {
                 let isLast = shared.isStopping.load(ordering: .acquiring)
                 for lane in lanes {
                     guard let buffer = lane.take() else { continue }
-                    Self.write(buffer.bytes, to: descriptor)
+                    Self.write(buffer.bytes, to: descriptor, shared)
                     lane.giveBack(buffer)
                 }
                 if isLast { return }
@@ -95,22 +95,26 @@ final class AccessLogWriter: Sendable {
     }
 
     /// Pieces of at most PIPE_BUF that end with a line, so that lines of several processes on one pipe never mix.
-    private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) {
+    ///
+    /// Waits for a reader that is slow, but not while stopping: a reader that is gone must not keep the process.
+    private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, _ shared: Shared) {
         var rest = bytes
         while let start = rest.baseAddress, rest.count > 0 {
             var length = min(rest.count, 4096)
             if length < rest.count {
                 while length > 0, rest[length &- 1] != 10 { length &-= 1 }
-                if length == 0 { length = rest.count }
+                if length == 0 { length = 4096 }
+            }
+            var poll = pollfd(fd: descriptor, events: 4, revents: 0)
+            if CSys.poll(&poll, 1, 500) == 0 {
+                if shared.isStopping.load(ordering: .acquiring) { return }
+                continue
             }
             let count = CSys.write(descriptor, start, length)
             if count < 0 {
                 let error = gh_errno()
-                if error == EINTR { continue }
-                guard error == EAGAIN else { return }
-                var poll = pollfd(fd: descriptor, events: 4, revents: 0)
-                _ = CSys.poll(&poll, 1, 1000)
-                continue
+                if error == EINTR || error == EAGAIN { continue }
+                return
             }
             rest = UnsafeRawBufferPointer(rebasing: rest[count...])
         }

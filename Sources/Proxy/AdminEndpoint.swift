@@ -9,8 +9,8 @@ internal import Transport
 /// It lives on a loop and thread of its own, so that a scrape of ten thousand series is no worker's business but for
 /// copying its counters.
 ///
-/// `@unchecked Sendable`: `listener` is set before the thread starts and then touched on the loop's thread alone; the rest
-/// is immutable or guarded.
+/// `@unchecked Sendable`: `listener` is set before the thread starts and then touched on the loop's thread alone; the
+/// rest is immutable or guarded.
 final class AdminEndpoint: @unchecked Sendable {
     enum State: Sendable {
         /// No configuration yet.

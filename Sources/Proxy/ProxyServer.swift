@@ -27,7 +27,7 @@ public struct ProxyOptions: Sendable {
     public var accessLogDescriptor: Int32? = 1
     /// Where listening sockets come from when a supervisor holds them; nil: the proxy binds its own.
     public var listenerSource: ListenerSource?
-    /// Where `/metrics`, `/ready`, `/stats`, `/config_dump` are served (loopback); port 0 means a free one; nil: nowhere.
+    /// Where `/metrics`, `/ready`, `/stats` and `/config_dump` are served (loopback); port 0 is a free one; nil: nowhere.
     public var adminAddress: SocketAddress?
     /// Name servers to ask instead of those of `/etc/resolv.conf`.
     public var dnsServers: [SocketAddress] = []

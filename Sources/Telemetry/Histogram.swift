@@ -1,6 +1,6 @@
 /// A latency histogram of one worker: counts per bucket, a sum and a count.
 ///
-/// Shape: trivially copyable, lives behind a pointer; only its worker touches it, and a scrape copies it on that worker.
+/// Shape: trivially copyable, lives behind a pointer; only its worker touches it, and a scrape copies it there.
 /// Units: values are microseconds; the bounds are Envoy's default millisecond buckets, so that dashboards keep working.
 public struct LatencyHistogram: Sendable {
     /// Upper bounds in milliseconds, without the implicit `+Inf`.

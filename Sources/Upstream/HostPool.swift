@@ -7,7 +7,7 @@ internal import XDS
 /// The connections to one endpoint that speak alike: one TLS name, one protocol choice.
 ///
 /// HTTP/1 connections rest on a stack: the last one used is used next, so that few stay warm and the rest go idle and
-/// close. HTTP/2 connections are shared by as many streams as the peer allows. Requests that find neither wait in order.
+/// close. HTTP/2 connections are shared by as many streams as the peer allows. Requests that find neither wait in turn.
 public final class HostPool: ClientConnectionDelegate {
     /// What came of asking for a connection.
     public enum Lease {

@@ -9,7 +9,7 @@ public final class UpstreamHost: BalancedHost {
     public let hostname: [UInt8]
     let key: String
     let tls: ClusterPlan.TLS?
-    /// Strong, so that a connection keeps its pool, host and cluster alive; a cluster that retires lets go of its hosts.
+    /// Strong: a connection keeps its pool, host and cluster alive; a cluster that retires lets go of its hosts.
     let cluster: ClusterRuntime
     /// Connections by the SNI they were opened with; one entry unless SNI follows the request's host.
     var pools: [HostPool] = []

@@ -5,13 +5,19 @@ import Upstream
 @Suite struct OutlierTests {
     private func at(_ seconds: UInt64) -> MonotonicTime { MonotonicTime(nanoseconds: seconds * 1_000_000_000) }
 
+    private func note(_ state: inout OutlierState, _ outcome: OutlierState.Outcome, _ policy: OutlierPolicy) -> Bool {
+        state.note(outcome, policy: policy)
+    }
+
+    private func sweep(_ state: inout OutlierState, _ seconds: UInt64) -> Bool { state.sweep(at: at(seconds)) }
+
     @Test func `five failures in a row earn an ejection and a success starts over`() {
         let policy = OutlierPolicy()
         var state = OutlierState()
-        for _ in 0..<4 { #expect(!state.note(.failureStatus(500), policy: policy)) }
-        #expect(!state.note(.success, policy: policy))
-        for _ in 0..<4 { #expect(!state.note(.failureStatus(503), policy: policy)) }
-        #expect(state.note(.localFailure, policy: policy))
+        for _ in 0..<4 { do { let got = note(&state, .failureStatus(500), policy); #expect(!got) } }
+        do { let got = note(&state, .success, policy); #expect(!got) }
+        for _ in 0..<4 { do { let got = note(&state, .failureStatus(503), policy); #expect(!got) } }
+        do { let got = note(&state, .localFailure, policy); #expect(got) }
     }
 
     @Test func `each ejection lasts longer until sweeps forgive`() {
@@ -19,15 +25,15 @@ import Upstream
         var state = OutlierState()
         state.eject(at: at(0), policy: policy)
         #expect(state.isEjected)
-        #expect(!state.sweep(at: at(29)))
-        #expect(state.sweep(at: at(30)))
+        do { let got = sweep(&state, 29); #expect(!got) }
+        do { let got = sweep(&state, 30); #expect(got) }
         state.eject(at: at(100), policy: policy)
-        #expect(!state.sweep(at: at(159)))
-        #expect(state.sweep(at: at(160)))
+        do { let got = sweep(&state, 159); #expect(!got) }
+        do { let got = sweep(&state, 160); #expect(got) }
         _ = state.sweep(at: at(170))
         _ = state.sweep(at: at(180))
         state.eject(at: at(200), policy: policy)
-        #expect(state.sweep(at: at(230)))
+        do { let got = sweep(&state, 230); #expect(got) }
     }
 
     @Test func `local failures count apart when split`() {
@@ -35,8 +41,8 @@ import Upstream
         policy.splitsLocalErrors = true
         policy.consecutiveLocalFailure = 2
         var state = OutlierState()
-        #expect(!state.note(.localFailure, policy: policy))
-        #expect(state.note(.localFailure, policy: policy))
+        do { let got = note(&state, .localFailure, policy); #expect(!got) }
+        do { let got = note(&state, .localFailure, policy); #expect(got) }
     }
 
     @Test func `limits are shared between workers and never become zero`() {

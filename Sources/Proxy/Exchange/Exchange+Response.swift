@@ -172,7 +172,7 @@ extension Exchange {
     private func beginTunnel(_ downstream: HTTPDownstream) {
         phase = .tunneling
         downstream.listener.statistics.pointee.upgradesTotal &+= 1
-        isRequestComplete = false
+        isRequestComplete = stream?.isRequestComplete ?? true
         let idle = idleTimeout
         clearDeadlines()
         idleTimeout = idle

@@ -130,6 +130,8 @@ extension Exchange {
         worker.replyHead.clear()
         worker.replyHead.status = 200
         stream.sendHead(worker.replyHead, endStream: false)
+        // A CONNECT has no content; what follows its head belongs to the tunnel.
+        isRequestComplete = stream.isRequestComplete
         if !body.isEmpty {
             tunnel?.send(body.bytes)
             body.release()
