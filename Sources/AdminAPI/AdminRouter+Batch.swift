@@ -15,8 +15,8 @@ extension AdminRouter {
         } catch AdmissionError.invalid(let objects) {
             throw batch.refusal(objects.map { ($0.action, $0.violations) })
         }
-        var warnings = batch.items.flatMap(\.warnings)
-        for warning in outcome.change.warnings where !warnings.contains(warning) { warnings.append(warning) }
+        var seen: Set<Warning> = []
+        let warnings = (batch.items.flatMap(\.warnings) + outcome.change.warnings).filter { seen.insert($0).inserted }
         let results = outcome.change.results.enumerated().map { index, result in
             Self.result(result, document: batch.items.indices.contains(index) ? batch.items[index].document : nil)
         }
