@@ -1,8 +1,9 @@
-import AdminAPI
 import Base
 import Resources
 import Store
 import Testing
+
+@testable import AdminAPI
 
 @Suite struct ErrorTests {
     let fixture: APIFixture
@@ -163,5 +164,22 @@ import Testing
         let start = ContinuousClock.now
         #expect(await fixture.send("POST", configMaps, bomb).status == 400)
         #expect(ContinuousClock.now - start < .seconds(20))
+    }
+}
+
+/// What a failing store is answered with. Source: RELIABILITY R8.
+@Suite struct StoreErrorTests {
+    static let rows: [(reason: StoreError.Reason, code: Int)] = [
+        (.full, 507), (.readOnly, 503), (.unavailable, 503), (.corrupt, 503), (.wrongKey, 503), (.closed, 503),
+        (.expired(oldest: 7), 410),
+    ]
+
+    @Test("codes", arguments: rows) func code(_ row: (reason: StoreError.Reason, code: Int)) {
+        let error = StatusError(StoreError(row.reason, "secret detail"))
+        #expect(error.code == row.code)
+        if row.code >= 500 {
+            #expect(error.retryAfterSeconds != nil)
+            #expect(!error.message.contains("secret detail"))
+        }
     }
 }

@@ -5,7 +5,24 @@ struct Conflicts {
     private static let warningsMax = 20
     private let resources: ResourceSet
 
-    init(_ resources: ResourceSet) { self.resources = resources }
+    /// VirtualServices for sidecars by the full names of their hosts, so that a large batch costs one pass.
+    private let meshHosts: [String: [Resource]]
+
+    /// - Parameter asksForHosts: false when no VirtualService will be asked about; spares the pass over all of them.
+    init(_ resources: ResourceSet, asksForHosts: Bool = true) {
+        self.resources = resources
+        var hosts: [String: [Resource]] = [:]
+        for resource in resources.unordered(.virtualService) {
+            guard asksForHosts else { break }
+            guard case .virtualService(let spec) = resource.spec,
+                spec.gateways.isEmpty || spec.gateways.contains("mesh")
+            else { continue }
+            for host in Set(spec.hosts.map { References.fullName($0, resource.metadata.namespace) }) {
+                hosts[host, default: []].append(resource)
+            }
+        }
+        meshHosts = hosts
+    }
 
     func warnings(for resource: Resource) -> [Warning] {
         switch resource.spec {
@@ -61,13 +78,11 @@ struct Conflicts {
         guard spec.gateways.isEmpty || spec.gateways.contains("mesh") else { return [] }
         let own = spec.hosts.map { References.fullName($0, resource.metadata.namespace) }
         var warnings: [Warning] = []
-        for other in resources.unordered(.virtualService) where other.key != resource.key {
-            guard case .virtualService(let theirs) = other.spec,
-                theirs.gateways.isEmpty || theirs.gateways.contains("mesh"),
-                Self.meet(spec.exportTo, resource.metadata.namespace, theirs.exportTo, other.metadata.namespace)
-            else { continue }
-            let names = Set(theirs.hosts.map { References.fullName($0, other.metadata.namespace) })
-            for (index, host) in own.enumerated() where names.contains(host) {
+        for (index, host) in own.enumerated() {
+            for other in meshHosts[host] ?? [] where other.key != resource.key {
+                guard case .virtualService(let theirs) = other.spec,
+                    Self.meet(spec.exportTo, resource.metadata.namespace, theirs.exportTo, other.metadata.namespace)
+                else { continue }
                 warnings.append(
                     Warning(
                         path: (JSONPath() / "spec" / "hosts")[index],

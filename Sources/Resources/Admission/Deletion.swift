@@ -98,7 +98,7 @@ extension Turn {
         let concernsOthers = changed.contains { References.concernsOthers($0) }
         let needsReferences = concernsOthers || written.contains { References.referringKinds.contains($0.kind) }
         let references = needsReferences ? References(working) : nil
-        let conflicts = Conflicts(working)
+        let conflicts = Conflicts(working, asksForHosts: written.contains { $0.kind == .virtualService })
         for key in written.sorted() {
             guard let resource = working[key] else { continue }
             settle(resource, references?.unresolved(resource), isWritten: true)
