@@ -129,7 +129,7 @@ struct ClientTLS {
         let validation = TLSMaterial.writtenNames(names)
         if names.isEmpty { tls.autoSniSanValidation = true }
         if let path = settings.caCertificates, path != "system" {
-            combine(validation, try material.trustFile(path, crl: settings.caCrl, ledger: &ledger), into: &tls)
+            combine(validation, try material.trustFile(path, ledger: &ledger), into: &tls)
         } else if let credential = settings.credentialName,
             let trust = try? material.trust(credential, beside: source, ledger: &ledger)
         {

@@ -37,10 +37,8 @@ struct ClusterPolicy {
         switch simple {
         case .roundRobin, .unspecified:
             cluster.lbPolicy = .roundRobin
-            if let start = slowStart(written) { cluster.roundRobinLbConfig.slowStartConfig = start }
         case .leastConn, .leastRequest:
             cluster.lbPolicy = .leastRequest
-            if let start = slowStart(written) { cluster.leastRequestLbConfig.slowStartConfig = start }
         case .random:
             cluster.lbPolicy = .random
         case .passthrough:
@@ -49,19 +47,6 @@ struct ClusterPolicy {
             cluster.clearEdsClusterConfig()
             cluster.clearLoadAssignment()
         }
-    }
-
-    private func slowStart(_ written: LoadBalancerSettings?) -> ClusterMessage.SlowStartConfig? {
-        let window = written?.warmup?.duration ?? written?.warmupDurationSecs
-        guard let window else { return nil }
-        var start = ClusterMessage.SlowStartConfig()
-        start.slowStartWindow = Wire.duration(window)
-        if let aggression = written?.warmup?.aggression {
-            start.aggression.defaultValue = aggression
-            start.aggression.runtimeKey = "upstream.slow_start.aggression"
-        }
-        start.minWeightPercent = Wire.percent(written?.warmup?.minimumPercent ?? 10)
-        return start
     }
 
     // MARK: Limits

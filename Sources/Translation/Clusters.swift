@@ -65,14 +65,14 @@ struct Clusters {
 
     // MARK: Clusters without a service
 
-    /// Where requests for unknown hosts go when they may leave: to the host they name.
+    /// Where requests for unknown hosts go when they may leave: the connection's original destination. A connection that
+    /// was made to the proxy itself has none, and is answered 503.
     static func passthrough(_ settings: MeshSettings) -> ClusterMessage {
         var cluster = ClusterMessage()
         cluster.name = Ledger.passthroughCluster
         cluster.type = .originalDst
         cluster.lbPolicy = .clusterProvided
         cluster.connectTimeout = Wire.duration(settings.connectTimeout)
-        cluster.originalDstLbConfig = byAuthority
         return cluster
     }
 
@@ -123,14 +123,6 @@ struct Clusters {
         return Wire.address(host, port: address.port)
     }
 
-    /// The connection's destination is the request's authority (or its original destination where that is known).
-    private static var byAuthority: ClusterMessage.OriginalDstLbConfig {
-        var config = ClusterMessage.OriginalDstLbConfig()
-        config.useHTTPHeader = true
-        config.httpHeaderName = ":authority"
-        return config
-    }
-
     // MARK: Parts
 
     private func service(_ host: String) -> MeshService? {
@@ -164,7 +156,6 @@ struct Clusters {
         case .original:
             cluster.type = .originalDst
             cluster.lbPolicy = .clusterProvided
-            cluster.originalDstLbConfig = Self.byAuthority
         }
     }
 
@@ -186,17 +177,6 @@ struct Clusters {
             plain.transportSocket.typedConfig = Wire.any(Envoy_Extensions_TransportSockets_RawBuffer_V3_RawBuffer())
             cluster.transportSocketMatches = [mesh, plain]
         }
-        guard let written = target.traffic.proxyProtocol, cluster.transportSocketMatches.isEmpty else { return }
-        var proxied = Envoy_Extensions_TransportSockets_ProxyProtocol_V3_ProxyProtocolUpstreamTransport()
-        proxied.config.version = written.version == .v2 ? .v2 : .v1
-        if cluster.hasTransportSocket {
-            proxied.transportSocket = cluster.transportSocket
-        } else {
-            proxied.transportSocket.name = "envoy.transport_sockets.raw_buffer"
-            proxied.transportSocket.typedConfig = Wire.any(Envoy_Extensions_TransportSockets_RawBuffer_V3_RawBuffer())
-        }
-        cluster.transportSocket.name = "envoy.transport_sockets.upstream_proxy_protocol"
-        cluster.transportSocket.typedConfig = Wire.any(proxied)
     }
 
     /// Priorities by closeness, only where ejection can notice that the closest are gone.

@@ -115,8 +115,6 @@ struct TrafficSections {
     var connectionPool: ConnectionPoolSettings?
     var outlierDetection: Resources.OutlierDetection?
     var tls: ClientTLSSettings?
-    var tunnel: TrafficPolicy.TunnelSettings?
-    var proxyProtocol: TrafficPolicy.ProxyProtocol?
 
     init(_ policy: DestinationPolicy?, port: Int, subset: String) {
         if let base = policy?.trafficPolicy { apply(base, port: port) }
@@ -128,8 +126,6 @@ struct TrafficSections {
         connectionPool = policy.connectionPool ?? connectionPool
         outlierDetection = policy.outlierDetection ?? outlierDetection
         tls = policy.tls ?? tls
-        tunnel = policy.tunnel ?? tunnel
-        proxyProtocol = policy.proxyProtocol ?? proxyProtocol
         guard let own = policy.portLevelSettings.first(where: { $0.port?.number.map(Int.init) == port }) else { return }
         loadBalancer = own.loadBalancer
         connectionPool = own.connectionPool

@@ -122,11 +122,14 @@ struct TLSMaterial {
             let message = "no CA bundle (ca.crt) in secret \(name) or \(name)-cacert"
             throw Missing(reason: own == nil && other == nil ? .secretMissing : .secretInvalid, message: message)
         }
+        guard found.secret.spec.revocationList == nil else {
+            // Without the list revoked certificates would pass.
+            throw Missing(reason: .notSupported, message: "the revocation list of secret \(name) cannot be enforced")
+        }
         let base = own?.sdsName ?? "kubernetes://\(name)"
         var message = SecretMessage()
         message.name = base.hasSuffix("-cacert") ? base : base + "-cacert"
         message.validationContext.trustedCa = Wire.inline(bundle)
-        if let list = found.secret.spec.revocationList { message.validationContext.crl = Wire.inline(list) }
         ledger.deliver(message)
         return reference(message.name)
     }
@@ -164,11 +167,10 @@ struct TLSMaterial {
         return reference(message.name)
     }
 
-    func trustFile(_ path: String, crl: String?, ledger: inout Ledger) throws(Missing) -> SDSReference {
+    func trustFile(_ path: String, ledger: inout Ledger) throws(Missing) -> SDSReference {
         var message = SecretMessage()
         message.name = "file-root:\(path)"
         message.validationContext.trustedCa = Wire.inline(try file(path))
-        if let crl { message.validationContext.crl = Wire.inline(try file(crl)) }
         ledger.deliver(message)
         return reference(message.name)
     }

@@ -93,10 +93,26 @@ enum Unsupported {
                 answer: .refused,
                 hint: "write --drain-timeout"
             ),
-        ] + policies
+        ] + policies + serverTLS
 
     private static let subnets = "connections are told apart by port, server name and host"
     private static let claims = "requests are not matched by JWT claims"
+
+    /// What the server side of TLS cannot check yet.
+    private static let serverTLS: [Row] = {
+        let fields = [
+            "verifyCertificateSpki": "write subjectAltNames", "verifyCertificateHash": "write subjectAltNames",
+            "caCrl": "leave revoked authorities out of the CA bundle", "insecureSkipVerify": "write mode SIMPLE",
+        ]
+        let places: [(kind: ResourceKind, base: String)] = [
+            (.gateway, "spec.servers[].tls"), (.sidecar, "spec.ingress[].tls"),
+        ]
+        return places.flatMap { place in
+            fields.sorted { $0.key < $1.key }.map { field, hint in
+                Row(kind: place.kind, path: "\(place.base).\(field)", answer: .refused, hint: hint)
+            }
+        }
+    }()
 
     /// Sections of traffic policies, at each place where one can stand.
     private static let policies: [Row] = {
@@ -106,9 +122,13 @@ enum Unsupported {
             ("loadBalancer.localityLbSetting.failover", "the nearest healthy locality is used by itself"),
             ("loadBalancer.localityLbSetting.failoverPriority", "the nearest healthy locality is used by itself"),
             ("outlierDetection.outlierDetectionHttpErrorCodes", "every 5xx counts"),
+            ("loadBalancer.warmup", "new endpoints take their full share at once"),
+            ("loadBalancer.warmupDurationSecs", "new endpoints take their full share at once"),
+            ("tls.caCrl", "leave revoked authorities out of the CA bundle"),
         ]
         let whole: [(path: String, hint: String)] = [
             ("tunnel", "send the traffic through a gateway"), ("retryBudget", "use connectionPool.http.maxRetries"),
+            ("proxyProtocol", "the client's address travels in X-Forwarded-For"),
         ]
         var rows: [Row] = []
         for base in ["spec.trafficPolicy", "spec.subsets[].trafficPolicy"] {
