@@ -23,7 +23,6 @@ enum DatabaseFile {
         configuration.prepareDatabase { db in
             try db.execute(
                 sql: """
-                    PRAGMA synchronous = FULL;
                     PRAGMA secure_delete = ON;
                     PRAGMA trusted_schema = OFF;
                     PRAGMA cell_size_check = ON;
@@ -32,12 +31,27 @@ enum DatabaseFile {
         }
         do {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
+            try requireFullSync(queue)
             try Schema.migrator().migrate(queue)
             return queue
+        } catch let error as StoreError {
+            throw error
         } catch let error as DatabaseError {
             throw StoreError(error)
         } catch {
             throw StoreError(.unavailable, "cannot open \(name)")
+        }
+    }
+
+    /// Sets `synchronous=FULL` after the library has set NORMAL, which it does for every WAL database, and looks
+    /// whether it holds: the promise that an answer means "on the disk" hangs on these two words.
+    private static func requireFullSync(_ queue: DatabaseQueue) throws {
+        try queue.writeWithoutTransaction { db in
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+            let full = 2
+            guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == full,
+                try String.fetchOne(db, sql: "PRAGMA journal_mode") == "wal"
+            else { throw StoreError(.unavailable, "the database does not accept WAL with synchronous=FULL") }
         }
     }
 
