@@ -83,6 +83,7 @@ actor StreamConnection {
         let outputs = session.receive(
             type,
             names: request.names,
+            version: request.version,
             nonce: request.nonce,
             rejection: request.rejection,
             now: time.now()

@@ -4,23 +4,29 @@ internal import XDS
 /// What the peer says.
 extension StreamSession {
     /// A state-of-the-world request: the full list of names, and an answer to the last response when `nonce` is set.
+    ///
+    /// - Parameter version: what the peer last accepted. After a refusal it tells a change of names from an acceptance.
     mutating func receive(
         _ type: ResourceType,
         names: [String],
+        version: String,
         nonce: String,
         rejection: String?,
         now: MonotonicTime
     ) -> [Output] {
         var outputs: [Output] = []
-        if nonce.isEmpty || !self[type].isKnown {
+        // Before the first response has reached it, a peer that asks for more names has no nonce to send yet.
+        let isEarly = nonce.isEmpty && self[type].outstanding != nil && !self[type].hasAnswered
+        if !self[type].isKnown || nonce.isEmpty && !isEarly {
             // Versions of another stream mean nothing here: the peer is told everything.
             self[type].reset()
             self[type].names = Set(names).subtracting(["*"])
             self[type].isWildcard = type.isComplete && (names.isEmpty || names.contains("*"))
             return flush(now: now)
         }
-        guard nonce == self[type].lastNonce else { return [] }
-        outputs += answer(type, nonce: nonce, rejection: rejection, now: now)
+        guard isEarly || nonce == self[type].lastNonce else { return [] }
+        let accepts = version == self[type].lastVersion
+        outputs += answer(type, nonce: nonce, rejection: rejection, accepts: accepts, now: now)
         let wanted = Set(names).subtracting(["*"])
         if !(self[type].isWildcard && names.isEmpty) {
             let isWildcard = type.isComplete && names.contains("*")
@@ -55,7 +61,7 @@ extension StreamSession {
             self[type].owesAnswer = type.isComplete
             if !initialVersions.isEmpty { removalDeadline = now.advanced(by: Self.removalDelay) }
         } else if !nonce.isEmpty {
-            outputs += answer(type, nonce: nonce, rejection: rejection, now: now)
+            outputs += answer(type, nonce: nonce, rejection: rejection, accepts: true, now: now)
         }
         for name in subscribe {
             if name == "*" {
@@ -92,6 +98,7 @@ extension StreamSession {
         _ type: ResourceType,
         nonce: String,
         rejection: String?,
+        accepts: Bool,
         now: MonotonicTime
     ) -> [Output] {
         guard let outstanding = self[type].outstanding, outstanding.nonce == nonce else {
@@ -102,13 +109,14 @@ extension StreamSession {
                 lastSynced = nil
                 return [.report(.rejected(type, revision: self[type].acceptedRevision, reason: rejection))]
             }
-            if self[type].rejection != nil {
+            if accepts, self[type].rejection != nil {
                 self[type].rejection = nil
                 self[type].unconfirmed = []
             }
             return []
         }
         self[type].outstanding = nil
+        self[type].hasAnswered = true
         guard let rejection else {
             self[type].rejection = nil
             self[type].acceptedVersion = outstanding.version

@@ -111,11 +111,11 @@ struct StreamSession: Sendable {
         return outputs
     }
 
-    /// Listeners and routes that the peer already has wait until the clusters have settled.
+    /// Routes wait until the clusters have settled, and so do listeners, except the first ones of a new peer: those
+    /// break nothing, and their routes wait.
     private func isGated(_ type: ResourceType, now: MonotonicTime) -> Bool {
-        guard type == .listener || type == .route, !self[type].held.isEmpty else { return false }
-        if let gateDeadline, now >= gateDeadline { return false }
-        guard gateDeadline != nil else { return false }
+        guard type == .route || type == .listener && !self[type].held.isEmpty else { return false }
+        guard let gateDeadline, now < gateDeadline else { return false }
         return self[.cluster].outstanding != nil || self[.endpoint].outstanding != nil || !awaitedEndpoints.isEmpty
     }
 
@@ -141,7 +141,10 @@ struct StreamSession: Sendable {
         case .delta: response = deltaResponse(type, updates: updates, removed: stale + missing)
         case .stateOfTheWorld: response = worldResponse(type, updates: updates, stale: stale)
         }
-        if type == .cluster { clustersChanged(updates, now: now) }
+        if type == .cluster {
+            let fresh = state.unconfirmed.union(updates.map(\.name))
+            clustersChanged(response.resources.filter { fresh.contains($0.name) }, now: now)
+        }
         return response
     }
 
@@ -210,6 +213,7 @@ struct StreamSession: Sendable {
             version: response.version
         )
         self[type].lastNonce = response.nonce
+        self[type].lastVersion = response.version
         self[type].forced = []
         self[type].unconfirmed = []
         self[type].owesAnswer = false

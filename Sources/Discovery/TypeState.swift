@@ -22,6 +22,9 @@ struct TypeState: Sendable {
     var owesAnswer = false
     var outstanding: Outstanding?
     var lastNonce = ""
+    var lastVersion = ""
+    /// The peer has answered a response, so it knows a nonce to send.
+    var hasAnswered = false
     /// Names of a refused response: the peer may lack even the good ones, so they travel with the next change.
     var unconfirmed: Set<String> = []
     /// Why the peer refused the last response, until it accepts one.

@@ -10,6 +10,7 @@ enum Wire {
     struct WorldRequest {
         var type: ResourceType?
         var names: [String]
+        var version: String
         var nonce: String
         var rejection: String?
         var node: Node?
@@ -31,6 +32,7 @@ enum Wire {
         return WorldRequest(
             type: ResourceType(typeURL: message.typeURL),
             names: message.resourceNames,
+            version: message.versionInfo,
             nonce: message.responseNonce,
             rejection: message.hasErrorDetail ? message.errorDetail.message : nil,
             node: message.hasNode ? Node(message.node) : nil

@@ -98,6 +98,7 @@ struct Conversation {
     var held: [ResourceType: Set<String>] = [:]
     var reports: [StreamReport] = []
     var names: [ResourceType: [String]] = [:]
+    var accepted: [ResourceType: String] = [:]
 
     init(_ variant: StreamSession.Variant, _ snapshot: Snapshot) {
         session = StreamSession(variant: variant, noncePrefix: "t")
@@ -136,7 +137,14 @@ struct Conversation {
         switch session.variant {
         case .stateOfTheWorld:
             return record(
-                session.receive(type, names: wanted, nonce: nonce ?? session[type].lastNonce, rejection: nil, now: now)
+                session.receive(
+                    type,
+                    names: wanted,
+                    version: accepted[type] ?? "",
+                    nonce: nonce ?? session[type].lastNonce,
+                    rejection: nil,
+                    now: now
+                )
             )
         case .delta:
             return record(
@@ -156,12 +164,14 @@ struct Conversation {
     /// Accepts, or refuses with a reason.
     mutating func answer(_ response: StreamSession.Response, refusing reason: String? = nil) -> [StreamSession.Response]
     {
+        if reason == nil { accepted[response.type] = response.version }
         switch session.variant {
         case .stateOfTheWorld:
             return record(
                 session.receive(
                     response.type,
                     names: names[response.type] ?? [],
+                    version: accepted[response.type] ?? "",
                     nonce: response.nonce,
                     rejection: reason,
                     now: now
