@@ -206,16 +206,17 @@ struct StreamSession: Sendable {
             resources: listed,
             removed: removed
         )
+        let names = Set(listed.map(\.name)).union(removed)
         self[type].outstanding = TypeState.Outstanding(
             nonce: response.nonce,
-            names: Set(listed.map(\.name)).union(removed),
+            names: names,
             revision: revision,
             version: response.version
         )
         self[type].lastNonce = response.nonce
         self[type].lastVersion = response.version
         self[type].forced = []
-        self[type].unconfirmed = []
+        self[type].unconfirmed.subtract(names)
         self[type].owesAnswer = false
         return response
     }

@@ -212,7 +212,7 @@ private struct SimulatedProxy {
     @Test(arguments: StreamSessionTests.variants) func `whatever the order of events, routes only name clusters held`(
         _ variant: StreamSession.Variant
     ) {
-        for seed in 1...100 as ClosedRange<UInt64> {
+        for seed in 1...50 as ClosedRange<UInt64> {
             let proxy = Self.run(variant, seed: seed, refuses: false)
             #expect(proxy.broken.isEmpty, "seed \(seed): \(proxy.broken.prefix(3))")
         }
@@ -221,7 +221,7 @@ private struct SimulatedProxy {
     @Test(arguments: StreamSessionTests.variants) func `whatever is refused meanwhile, the end is the last snapshot`(
         _ variant: StreamSession.Variant
     ) {
-        for seed in 1...100 as ClosedRange<UInt64> {
+        for seed in 1...50 as ClosedRange<UInt64> {
             let proxy = Self.run(variant, seed: seed, refuses: true)
             #expect(proxy.broken.isEmpty, "seed \(seed): \(proxy.broken.prefix(3))")
         }
