@@ -42,6 +42,8 @@ public final class HostPool: ClientConnectionDelegate {
     private var waiters = WaiterList()
     private var connecting = 0
     private var open = 0
+    /// A peer that was offered HTTP/2 chose HTTP/1: requests need a connection each.
+    private var isKnownHTTP1 = false
     private var clock: IdleClock?
 
     init(host: UpstreamHost, serverName: String, version: ClientOptions.Version) {
@@ -107,7 +109,7 @@ public final class HostPool: ClientConnectionDelegate {
             return .overflow
         }
         // An HTTP/2 connection that is being opened will carry the others too.
-        if version == .http1 || connecting == 0 {
+        if version == .http1 || isKnownHTTP1 || connecting == 0 {
             if cluster.breaker.mayConnect || open == 0 {
                 if let failure = connect() { return .failed(failure) }
             } else {
@@ -174,10 +176,11 @@ public final class HostPool: ClientConnectionDelegate {
     public override func onReady(_ connection: ClientConnection) {
         connecting &-= 1
         connection.tag = -1
-        if connection.version == .http2 { shared.push(connection) }
+        if connection.version == .http2 { shared.push(connection) } else { isKnownHTTP1 = version != .http1 }
         if connection.requestCount == 0 { connection.userState = ReadyMark.mark }
         serveWaiters(connection)
         if connection.version == .http1 { rest(connection) }
+        openForWaiters()
     }
 
     public override func onAvailable(_ connection: ClientConnection) {
@@ -225,14 +228,16 @@ public final class HostPool: ClientConnectionDelegate {
         }
     }
 
-    /// A connection went; requests that waited for it get another one.
+    /// A connection went, or turned out to carry less than hoped for; requests that wait for it get others.
     private func openForWaiters() {
-        guard !waiters.isEmpty, connecting == 0, cluster.breaker.mayConnect || open == 0 else { return }
-        if let failure = connect() {
+        guard version != .http1 || connecting == 0 else { return }
+        while waiters.count > connecting, connecting == 0 || isKnownHTTP1, cluster.breaker.mayConnect || open == 0 {
+            guard let failure = connect() else { continue }
             while let waiter = waiters.first {
                 cancel(waiter)
                 waiter.connectionFailed(failure)
             }
+            return
         }
     }
 

@@ -65,6 +65,7 @@ open class StreamWaiter {
 struct WaiterList {
     private(set) var first: StreamWaiter?
     private unowned(unsafe) var last: StreamWaiter?
+    private(set) var count = 0
 
     var isEmpty: Bool { first == nil }
 
@@ -74,6 +75,7 @@ struct WaiterList {
         waiter.previous = last
         if let last { last.next = waiter } else { first = waiter }
         last = waiter
+        count &+= 1
     }
 
     mutating func remove(_ waiter: StreamWaiter) {
@@ -81,6 +83,7 @@ struct WaiterList {
         let previous = waiter.previous
         waiter.next = nil
         waiter.previous = nil
+        count &-= 1
         if let next { next.previous = previous } else { last = previous }
         if let previous { previous.next = next } else { first = next }
     }

@@ -109,9 +109,12 @@ import XDS
         }
         try proxy.apply([.http([.to("c")])], clusters: [cluster])
         let clients = try (0..<3).map { _ in try proxy.client() }
-        for client in clients.dropLast() { client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n") }
+        clients[0].send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         while upstream.requestCount < 1 { usleep(1000) }
-        usleep(50_000)
+        clients[1].send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        let admin = RawClient(try #require(proxy.server.adminAddress))
+        let isFull = "envoy_cluster_upstream_rq_pending_active{cluster_name=\"c\"} 1\n"
+        while !admin.get("/metrics").body.contains(isFull) { usleep(1000) }
         let answer = clients[2].get("/")
         #expect(answer.status == 503)
         #expect(answer.header("x-envoy-overloaded") == "true")

@@ -2,47 +2,52 @@ import Base
 import Testing
 import Upstream
 
-@Suite struct OutlierTests {
+/// Holds a state so that expectations can change it.
+private final class Watched {
+    private var state = OutlierState()
+    private let policy: OutlierPolicy
+
+    init(_ policy: OutlierPolicy = OutlierPolicy()) { self.policy = policy }
+
+    func note(_ outcome: OutlierState.Outcome) -> Bool { state.note(outcome, policy: policy) }
+    func eject(_ seconds: UInt64) { state.eject(at: at(seconds), policy: policy) }
+    func sweep(_ seconds: UInt64) -> Bool { state.sweep(at: at(seconds)) }
+    var isEjected: Bool { state.isEjected }
+
     private func at(_ seconds: UInt64) -> MonotonicTime { MonotonicTime(nanoseconds: seconds * 1_000_000_000) }
+}
 
-    private func note(_ state: inout OutlierState, _ outcome: OutlierState.Outcome, _ policy: OutlierPolicy) -> Bool {
-        state.note(outcome, policy: policy)
-    }
-
-    private func sweep(_ state: inout OutlierState, _ seconds: UInt64) -> Bool { state.sweep(at: at(seconds)) }
-
+@Suite struct OutlierTests {
     @Test func `five failures in a row earn an ejection and a success starts over`() {
-        let policy = OutlierPolicy()
-        var state = OutlierState()
-        for _ in 0..<4 { do { let got = note(&state, .failureStatus(500), policy); #expect(!got) } }
-        do { let got = note(&state, .success, policy); #expect(!got) }
-        for _ in 0..<4 { do { let got = note(&state, .failureStatus(503), policy); #expect(!got) } }
-        do { let got = note(&state, .localFailure, policy); #expect(got) }
+        let host = Watched()
+        for _ in 0..<4 { #expect(!host.note(.failureStatus(500))) }
+        #expect(!host.note(.success))
+        for _ in 0..<4 { #expect(!host.note(.failureStatus(503))) }
+        #expect(host.note(.localFailure))
     }
 
     @Test func `each ejection lasts longer until sweeps forgive`() {
-        let policy = OutlierPolicy()
-        var state = OutlierState()
-        state.eject(at: at(0), policy: policy)
-        #expect(state.isEjected)
-        do { let got = sweep(&state, 29); #expect(!got) }
-        do { let got = sweep(&state, 30); #expect(got) }
-        state.eject(at: at(100), policy: policy)
-        do { let got = sweep(&state, 159); #expect(!got) }
-        do { let got = sweep(&state, 160); #expect(got) }
-        _ = state.sweep(at: at(170))
-        _ = state.sweep(at: at(180))
-        state.eject(at: at(200), policy: policy)
-        do { let got = sweep(&state, 230); #expect(got) }
+        let host = Watched()
+        host.eject(0)
+        #expect(host.isEjected)
+        #expect(!host.sweep(29))
+        #expect(host.sweep(30))
+        host.eject(100)
+        #expect(!host.sweep(159))
+        #expect(host.sweep(160))
+        _ = host.sweep(170)
+        _ = host.sweep(180)
+        host.eject(200)
+        #expect(host.sweep(230))
     }
 
     @Test func `local failures count apart when split`() {
         var policy = OutlierPolicy()
         policy.splitsLocalErrors = true
         policy.consecutiveLocalFailure = 2
-        var state = OutlierState()
-        do { let got = note(&state, .localFailure, policy); #expect(!got) }
-        do { let got = note(&state, .localFailure, policy); #expect(got) }
+        let host = Watched(policy)
+        #expect(!host.note(.localFailure))
+        #expect(host.note(.localFailure))
     }
 
     @Test func `limits are shared between workers and never become zero`() {

@@ -127,7 +127,11 @@ struct ListenerCompiler {
     private func routes(of manager: HTTPConnectionManager) throws(PlanError) -> RouteTable {
         do throws(CompileError) {
             switch manager.routes {
-            case .inline(let configuration): return try RouteTable(compiling: configuration)
+            case .inline(let configuration):
+                if let detail = RuntimeConfiguration.unsupported(in: configuration) {
+                    throw CompileError(path: "", message: detail)
+                }
+                return try RouteTable(compiling: configuration)
             case .named(let name):
                 if let found = tables[name] { return found.table }
                 return try RouteTable(compiling: RouteConfiguration(name: name))

@@ -121,6 +121,9 @@ public final class RuntimeConfiguration: Sendable {
                 tables[name] = old
                 continue
             }
+            if let detail = Self.unsupported(in: route.model) {
+                throw ConfigurationError(type: .route, resource: name, detail: detail)
+            }
             do throws(CompileError) {
                 tables[name] = (route.version, try RouteTable(compiling: route.model))
             } catch {
@@ -128,6 +131,17 @@ public final class RuntimeConfiguration: Sendable {
             }
         }
         return tables
+    }
+
+    /// What routes may ask for and the proxy does not do.
+    static func unsupported(in routes: RouteConfiguration) -> String? {
+        for (hostIndex, host) in routes.virtualHosts.enumerated() {
+            for (index, route) in host.routes.enumerated() {
+                guard case .forward(let action) = route.action, action.internalRedirect != nil else { continue }
+                return "virtual_hosts[\(hostIndex)].routes[\(index)].route.internal_redirect_policy: not supported"
+            }
+        }
+        return nil
     }
 
     /// One line per resource, for `/config_dump`.

@@ -1,5 +1,6 @@
 internal import Base
 internal import HTTP
+internal import Routing
 internal import Telemetry
 internal import Transport
 internal import Upstream
@@ -69,6 +70,7 @@ extension Exchange {
         }
         // Trailers have ended the upstream's request already.
         if let upstream, !wasComplete { upstream.end() }
+        if forward?.mirrors.isEmpty == false { mirror() }
         startResponseDeadlines()
         armClock()
     }

@@ -65,6 +65,7 @@ extension Exchange {
         if let choice, !choice.responseHeaders.isEmpty { edit(head, choice.responseHeaders, request, downstream) }
         if let route, !route.responseHeaders.isEmpty { edit(head, route.responseHeaders, request, downstream) }
         for step in http.edits where !step.isOff { edit(head, step.settings.response, request, downstream) }
+        if !newCookie.isEmpty { newCookie.withUnsafeBytes { _ = head.append(.setCookie, $0) } }
         corsRule?.addResponseHeaders(to: head, request: request)
     }
 

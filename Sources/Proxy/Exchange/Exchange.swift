@@ -60,6 +60,8 @@ final class Exchange: ServerStreamConsumer {
     var isUpstreamPaused = false
     var corsRule: CORSRule?
     var hash: UInt64?
+    /// The cookie that a hash policy made for this client.
+    var newCookie: [UInt8] = []
     var pendingAbort: FaultRule.Abort?
     var isFaultActive = false
 
@@ -266,6 +268,7 @@ final class Exchange: ServerStreamConsumer {
         isUpstreamPaused = false
         corsRule = nil
         hash = nil
+        if !newCookie.isEmpty { newCookie = [] }
         pendingAbort = nil
         isFaultActive = false
         if !body.isEmpty { body.release() }
