@@ -2,9 +2,9 @@ internal import Resources
 
 /// How a rule that delegates and the rules of the delegate become one list.
 ///
-/// Source: Istio's delegate merge. Every pair of a root match and a delegate match that can both hold becomes one match;
-/// the delegate may only narrow the root. A delegate rule with matches of which none fits is dropped. Of the actions the
-/// delegate's value wins, else the root's.
+/// Source: Istio's delegate merge. Every pair of a root match and a delegate match that can both hold becomes one
+/// match; the delegate may only narrow the root. A delegate rule with matches of which none fits is dropped. Of the
+/// actions the delegate's value wins, else the root's.
 enum DelegateMerge {
     static func merge(root: HTTPRoute, delegate rules: [HTTPRoute]) -> [HTTPRoute] {
         rules.compactMap { rule in

@@ -18,10 +18,10 @@ public struct DestinationPolicy: Sendable {
 
 /// All DestinationRules, merged and ready to be looked up.
 ///
-/// Source: Istio. Rules of one namespace for the same host, the same callers and the same visibility are one: subsets add
-/// up (the first of a name wins), the traffic policy is the oldest rule's that has one. For a caller the scopes are its
-/// own namespace, the service's namespace, the root namespace; in the first with a match the most specific host wins, and
-/// rules with a workload selector that picks the caller win over those without.
+/// Source: Istio. Rules of one namespace for the same host, the same callers and the same visibility are one: subsets
+/// add up (the first of a name wins), the traffic policy is the oldest rule's that has one. For a caller the scopes
+/// are its own namespace, the service's namespace, the root namespace; in the first with a match the most specific
+/// host wins, and rules with a workload selector that picks the caller win over those without.
 public struct DestinationPolicies: Sendable {
     private struct Scope: Sendable {
         var exact: [String: [DestinationPolicy]] = [:]

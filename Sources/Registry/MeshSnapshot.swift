@@ -2,8 +2,8 @@ public import Resources
 
 /// The mesh at one revision, indexed: what translation reads.
 ///
-/// Shape: immutable; a change of resources or gateways makes a new one. Building it never fails: what does not resolve is
-/// a problem of its resource, found during translation or listed in `unresolvedDelegates`.
+/// Shape: immutable; a change of resources or gateways makes a new one. Building it never fails: what does not
+/// resolve is a problem of its resource, found during translation or listed in `unresolvedDelegates`.
 public struct MeshSnapshot: Sendable {
     public let revision: UInt64
     public let settings: MeshSettings

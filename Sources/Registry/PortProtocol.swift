@@ -1,8 +1,8 @@
 /// What a service port speaks, as far as routing cares.
 ///
-/// Source: Istio's protocol selection: `appProtocol` first, then the part of the port's name before the first `-`, then
-/// the declared `protocol` of a ServiceEntry or Gateway port. A port that says nothing is taken for HTTP, because without
-/// transparent capture nothing else can reach it by name.
+/// Source: Istio's protocol selection: `appProtocol` first, then the part of the port's name before the first `-`,
+/// then the declared `protocol` of a ServiceEntry or Gateway port. A port that says nothing is taken for HTTP,
+/// because without transparent capture nothing else can reach it by name.
 public enum PortProtocol: String, Hashable, Sendable {
     case http = "HTTP"
     case http2 = "HTTP2"

@@ -3,8 +3,8 @@ public import Resources
 
 /// What the sidecar of a workload imports and how it treats everything else.
 ///
-/// Source: Istio. A Sidecar whose selector picks the workload wins over a selector-less one of its namespace, that over a
-/// selector-less one of the root namespace; without any, everything exported to the namespace is imported.
+/// Source: Istio. A Sidecar whose selector picks the workload wins over a selector-less one of its namespace, that
+/// over a selector-less one of the root namespace; without any, everything exported to the namespace is imported.
 public struct SidecarScope: Sendable {
     /// One egress entry: a namespace (`*`, `.` resolved, `~`) and a host pattern.
     public struct Import: Sendable, Hashable {

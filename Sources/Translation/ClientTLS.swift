@@ -15,7 +15,8 @@ struct ClientTLS {
         case byEndpoint(mesh: Core.TransportSocket)
     }
 
-    /// - Throws: `Missing` when the cluster cannot be spoken to as asked; it is then left out, never sent in plain text.
+    /// - Throws: `Missing` when the cluster cannot be spoken to as asked; it is then left out, never sent in plain
+    ///   text.
     func wrapping(
         _ target: Destinations.Resolved,
         service: MeshService,
@@ -39,7 +40,8 @@ struct ClientTLS {
 
     // MARK: Mesh
 
-    /// Source: Istio's automatic mTLS: workloads with a sidecar are spoken to with mesh mTLS unless a rule says otherwise.
+    /// Source: Istio's automatic mTLS: workloads with a sidecar are spoken to with mesh mTLS unless a rule says
+    /// otherwise.
     private func automatic(
         _ target: Destinations.Resolved,
         service: MeshService,

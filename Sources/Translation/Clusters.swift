@@ -18,8 +18,8 @@ struct Clusters {
         var assignment: LoadAssignment?
     }
 
-    /// Nil when the service, its port or the subset does not exist, or TLS cannot be done as asked: requests then get 503
-    /// with the flag NC.
+    /// Nil when the service, its port or the subset does not exist, or TLS cannot be done as asked: requests then get
+    /// 503 with the flag NC.
     func build(_ reference: ClusterReference, ledger: inout Ledger) -> Built? {
         guard let service = service(reference.host) else { return nil }
         let target = destinations.resolve(
@@ -65,8 +65,8 @@ struct Clusters {
 
     // MARK: Clusters without a service
 
-    /// Where requests for unknown hosts go when they may leave: the connection's original destination. A connection that
-    /// was made to the proxy itself has none, and is answered 503.
+    /// Where requests for unknown hosts go when they may leave: the connection's original destination. A connection
+    /// that was made to the proxy itself has none, and is answered 503.
     static func passthrough(_ settings: MeshSettings) -> ClusterMessage {
         var cluster = ClusterMessage()
         cluster.name = Ledger.passthroughCluster

@@ -108,8 +108,8 @@ struct Destinations {
 
 /// The sections of a traffic policy after inheritance.
 ///
-/// Source: Istio. A section of a subset replaces the parent's whole section; an entry of `portLevelSettings` for the port
-/// replaces load balancer, connection pool, outlier detection and TLS together, absent ones included.
+/// Source: Istio. A section of a subset replaces the parent's whole section; an entry of `portLevelSettings` for the
+/// port replaces load balancer, connection pool, outlier detection and TLS together, absent ones included.
 struct TrafficSections {
     var loadBalancer: LoadBalancerSettings?
     var connectionPool: ConnectionPoolSettings?

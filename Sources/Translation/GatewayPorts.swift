@@ -4,8 +4,8 @@ internal import Resources
 
 /// The servers of all Gateways that select a proxy, grouped by the socket they share.
 ///
-/// Source: Istio. Plain HTTP servers of a port share one route table, TLS servers share a port by SNI, a plain TCP server
-/// has its port alone. Whoever is older wins a conflict; the other server is left out and its Gateway told.
+/// Source: Istio. Plain HTTP servers of a port share one route table, TLS servers share a port by SNI, a plain TCP
+/// server has its port alone. Whoever is older wins a conflict; the other server is left out and its Gateway told.
 struct GatewayPorts {
     /// One server of one Gateway.
     struct Member {

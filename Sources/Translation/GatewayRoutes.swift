@@ -36,12 +36,13 @@ struct GatewayRoutes {
 
     // MARK: HTTPS
 
-    /// Up to so many hosts of other servers are named one by one; beyond it, every host that is not served here counts as
-    /// misdirected, so that tables do not grow with the square of the servers.
+    /// Up to so many hosts of other servers are named one by one; beyond it, every host that is not served here
+    /// counts as misdirected, so that tables do not grow with the square of the servers.
     private static let namedStrangersMax = 64
 
-    /// A request for a host of another TLS server of the port is served here only when that server's TLS settings are the
-    /// same ones; else it is misdirected and gets 421 (RFC 9110 §15.5.20), whatever the connection's own server name was.
+    /// A request for a host of another TLS server of the port is served here only when that server's TLS settings are
+    /// the same ones; else it is misdirected and gets 421 (RFC 9110 §15.5.20), whatever the connection's own server
+    /// name was.
     func secure(
         _ position: Int,
         of shared: SecurePort,
@@ -99,8 +100,8 @@ struct GatewayRoutes {
 
     // MARK: Parts
 
-    /// - Parameter all: hosts of every server of the port; what another one's host matches more closely than any of ours
-    ///   is not served here.
+    /// - Parameter all: hosts of every server of the port; what another one's host matches more closely than any of
+    ///   ours is not served here.
     private func fill(
         _ hosts: inout VirtualHosts,
         members: [GatewayPorts.Member],

@@ -61,8 +61,8 @@ struct RouteBuilder {
         return BuiltRoute(messages: messages, isCatchAll: true)
     }
 
-    /// Source: Istio. `port` and the source selectors are decided here, per proxy, not per request. A match with its own
-    /// gateways is for those only; source labels speak of sidecars.
+    /// Source: Istio. `port` and the source selectors are decided here, per proxy, not per request. A match with its
+    /// own gateways is for those only; source labels speak of sidecars.
     func applies(_ match: HTTPMatchRequest?, gateways: Set<String>, port: Int) -> Bool {
         guard let match else { return true }
         if let wanted = match.port, Int(wanted) != port { return false }

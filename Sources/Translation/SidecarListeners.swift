@@ -151,8 +151,8 @@ struct SidecarListeners {
         }
     }
 
-    /// Mesh peers come with mTLS; anything else is let in as it is (PERMISSIVE), TLS of the app's own unopened. Where the
-    /// Sidecar resource writes TLS settings, that TLS is ended here and plain text is not let in.
+    /// Mesh peers come with mTLS; anything else is let in as it is (PERMISSIVE), TLS of the app's own unopened. Where
+    /// the Sidecar resource writes TLS settings, that TLS is ended here and plain text is not let in.
     private func inbound(
         _ port: InboundPort,
         as listener: SidecarSpec.IstioIngressListener?,

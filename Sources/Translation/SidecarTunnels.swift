@@ -17,8 +17,8 @@ struct SidecarTunnels {
         destinations = Destinations(mesh: mesh, node: node)
     }
 
-    /// Where bytes for a port of a service go: by the tls rules of its VirtualService on a TLS port, by its tcp rules on
-    /// others, else to the service itself.
+    /// Where bytes for a port of a service go: by the tls rules of its VirtualService on a TLS port, by its tcp rules
+    /// on others, else to the service itself.
     func targets(to service: MeshService, port: MeshPort, ledger: inout Ledger) -> [(cluster: String, weight: Int)] {
         if let routing = rules.governing(service.hostname) {
             if port.portProtocol.isTLS,

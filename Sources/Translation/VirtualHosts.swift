@@ -37,8 +37,8 @@ struct VirtualHosts {
         return true
     }
 
-    /// Virtual hosts in the order of their names; within each, routes that take everything come last, otherwise the order
-    /// stays.
+    /// Virtual hosts in the order of their names; within each, routes that take everything come last, otherwise the
+    /// order stays.
     ///
     /// Source: Istio's stable partition of routes that several VirtualServices add to one host.
     func build() -> [VirtualHostMessage] {

@@ -197,7 +197,8 @@ import XDS
             + Self.virtualService(
                 "one",
                 """
-                {hosts: ['*'], gateways: [front], tcp: [{match: [{port: 9000}], route: [{destination: {host: api}, weight: 1}, \
+                {hosts: ['*'], gateways: [front], tcp: [{match: [{port: 9000}], \
+                route: [{destination: {host: api}, weight: 1}, \
                 {destination: {host: web}, weight: 3}]}]}
                 """
             )

@@ -130,26 +130,4 @@ import XDS
         let ratings = "outbound|9090||ratings.default.svc.cluster.local"
         #expect(try other.call(.init(port: 15001, host: "reviews")).clusters == [ratings])
     }
-
-    @Test func `a node says where it listens and is understood`() throws {
-        let places = SidecarPlaces(outboundPort: 16001, inbound: GoldenTests.inbound)
-        let node = ProxyNode(
-            name: "app-1",
-            namespace: "shop",
-            labels: ["app": "x"],
-            serviceAccount: "sa",
-            role: .sidecar(places)
-        )
-        var message = Node(id: "sidecar~10.0.0.1~app-1.shop~cluster.local", role: .sidecar, name: "app-1")
-        message.namespace = "shop"
-        message.labels = node.labels
-        message.metadata = node.metadata
-        #expect(ProxyNode(message) == node)
-        var gateway = Fixture.egress
-        gateway.identity = .none
-        var other = Node(id: "x", role: .router, name: gateway.name, namespace: gateway.namespace)
-        other.labels = gateway.labels
-        other.metadata = gateway.metadata
-        #expect(ProxyNode(other) == gateway)
-    }
 }
