@@ -201,27 +201,25 @@ final class Countdown: Sendable {
     }
 }
 
-/// Asks every worker for its numbers, on its own thread, and sums them.
-final class MetricsCollection: Sendable {
-    private let sum = Mutex(MetricsSnapshot())
-    private let left: Atomic<Int>
-    private let completion: @Sendable (MetricsSnapshot) -> Void
-
-    private init(_ count: Int, _ completion: @escaping @Sendable (MetricsSnapshot) -> Void) {
-        left = Atomic(count)
-        self.completion = completion
-    }
-
+/// Asks every worker for its numbers, one after the other and each on its own thread: no lock, nothing shared.
+enum MetricsCollection {
     static func start(_ workers: [Worker], _ completion: @escaping @Sendable (MetricsSnapshot) -> Void) {
-        let collection = MetricsCollection(workers.count, completion)
-        for worker in workers { worker.loop.submit { collection.add(worker) } }
+        visit(workers[...], MetricsSnapshot(), completion)
     }
 
-    // The lock is taken once per scrape and worker, and held for a merge: no request waits for it.
-    private func add(_ worker: Worker) {
-        var mine = MetricsSnapshot()
-        worker.addMetrics(to: &mine)
-        sum.withLock { $0.merge(mine) }
-        if left.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { completion(sum.withLock { $0 }) }
+    private static func visit(
+        _ rest: ArraySlice<Worker>,
+        _ sum: MetricsSnapshot,
+        _ completion: @escaping @Sendable (MetricsSnapshot) -> Void
+    ) {
+        guard let worker = rest.first else {
+            completion(sum)
+            return
+        }
+        worker.loop.submit {
+            var sum = sum
+            worker.addMetrics(to: &sum)
+            visit(rest.dropFirst(), sum, completion)
+        }
     }
 }
