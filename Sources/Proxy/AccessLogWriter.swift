@@ -5,8 +5,8 @@ internal import Telemetry
 /// Writes the workers' log buffers to a descriptor from a thread of its own, so that a slow reader of our output
 /// never holds up traffic: when the writer is behind, lines are dropped and counted.
 ///
-/// Each worker has a lane with two buffers. It fills one while the writer empties the other; the hand-over is one atomic
-/// exchange, without a lock.
+/// Each worker has a lane with two buffers. It fills one while the writer empties the other; the hand-over is one
+/// atomic exchange, without a lock.
 final class AccessLogWriter: Sendable {
     /// One worker's end.
     ///

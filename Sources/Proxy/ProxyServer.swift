@@ -27,7 +27,8 @@ public struct ProxyOptions: Sendable {
     public var accessLogDescriptor: Int32? = 1
     /// Where listening sockets come from when a supervisor holds them; nil: the proxy binds its own.
     public var listenerSource: ListenerSource?
-    /// Where `/metrics`, `/ready`, `/stats` and `/config_dump` are served (loopback); port 0 is a free one; nil: nowhere.
+    /// Where `/metrics`, `/ready`, `/stats` and `/config_dump` are served (loopback); port 0 is a free one; nil:
+    /// nowhere.
     public var adminAddress: SocketAddress?
     /// Name servers to ask instead of those of `/etc/resolv.conf`.
     public var dnsServers: [SocketAddress] = []
@@ -44,8 +45,9 @@ public struct ProxyOptions: Sendable {
 ///
 /// Both closures may block for a moment and are called on the thread that calls `ProxyServer.apply`, never on a worker.
 public struct ListenerSource: Sendable {
-    /// Non-blocking listening sockets for an address, at least one per worker; every one of them is to be accepted on, so
-    /// that none of a replaced process's connections is left waiting. The text of a failure goes into the NACK.
+    /// Non-blocking listening sockets for an address, at least one per worker; every one of them is to be accepted
+    /// on, so that none of a replaced process's connections is left waiting. The text of a failure goes into the
+    /// NACK.
     public var open: @Sendable (_ address: SocketAddress, _ count: Int) throws(ListenerUnavailable) -> [Int32]
     /// The address is no longer wanted; the process closes its own descriptors itself.
     public var release: @Sendable (_ address: SocketAddress) -> Void
