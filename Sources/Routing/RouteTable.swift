@@ -68,7 +68,7 @@ public final class RouteTable: Sendable {
         return .none
     }
 
-    /// True when some virtual host other than `*` covers the authority: what a coalesced connection is judged by.
+    /// True when some virtual host takes the authority: what a coalesced connection is judged by.
     public func covers(_ authority: UnsafeRawBufferPointer) -> Bool {
         hosts.find(authority, ignoresPort: ignoresPort) != nil
     }
