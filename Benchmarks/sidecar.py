@@ -40,27 +40,31 @@ def ready(path, process, seconds=30):
 
 def measure(binary, data, started):
     serve = processes.start(
-        [binary, "serve", "--data-dir", f"{data}/data", "--admin-listen", "127.0.0.1:0", "--dev-http", "127.0.0.1:0",
-         "--xds-listen", "127.0.0.1:0", "--workers", "1", "--ready-file", f"{data}/serve.json"], 1, f"{data}/serve.log")
+        [binary, "serve", "--data-dir", f"{data}/data", "--admin-listen", local(), "--dev-http", local(),
+         "--xds-listen", local(), "--workers", "1", "--ready-file", f"{data}/serve.json"], 1, f"{data}/serve.log")
     started.append(serve)
     facts = ready(f"{data}/serve.json", serve)
     token = join_token(facts["devHttp"], data)
     with open(f"{data}/token", "w") as file:
         file.write(token)
-    authority = find_authority(f"{data}/data")
+    authority = find(f"{data}/data", "root-cert.pem")
     sidecar = processes.start(
         [binary, "sidecar", "--control-plane", facts["xds"], "--ca-file", authority, "--token-file", f"{data}/token",
          "--namespace", "default", "--service-account", "default", "--workload", "bench", "--state-dir",
-         f"{data}/state", "--app", str(processes.free_port()), "--inbound-listen", "127.0.0.1:0", "--outbound-listen",
-         "127.0.0.1:0", "--ready-file", f"{data}/sidecar.json"], 0, f"{data}/sidecar.log")
+         f"{data}/state", "--app", str(processes.free_port()), "--inbound-listen", local(), "--outbound-listen", local(),
+         "--ready-file", f"{data}/sidecar.json"], 0, f"{data}/sidecar.log")
     started.append(sidecar)
     ready(f"{data}/sidecar.json", sidecar)
     time.sleep(1)
     return processes.resident_kilobytes(sidecar.pid)
 
 
+def local():
+    return f"127.0.0.1:{processes.free_port()}"
+
+
 def join_token(server, data):
-    with open(f"{data}/data/admin.token") as file:
+    with open(find(f"{data}/data", "admin.token")) as file:
         admin = file.read().strip()
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": ["gatehouse-join"]}}
     request = urllib.request.Request(
@@ -70,9 +74,9 @@ def join_token(server, data):
         return json.load(answer)["status"]["token"]
 
 
-def find_authority(folder):
-    """The mesh root certificate that `serve` leaves in its data folder."""
-    for name in ("root-cert.pem", "ca.crt", "mesh-ca.pem", "root.pem"):
-        if os.path.exists(os.path.join(folder, name)):
-            return os.path.join(folder, name)
-    raise ValueError("no root certificate in the data folder")
+def find(folder, name):
+    """The file of that name that `serve` left somewhere in its data folder."""
+    for path, _, names in os.walk(folder):
+        if name in names:
+            return os.path.join(path, name)
+    raise ValueError(f"no {name} in the data folder")

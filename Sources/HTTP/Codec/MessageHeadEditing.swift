@@ -91,10 +91,14 @@ extension MessageHead {
     /// Replaces every field of this name by one.
     @discardableResult
     public func set(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool {
-        guard isToken(name), isFieldValue(value) else { return false }
+        guard let p = name.baseAddress?.assumingMemoryBound(to: UInt8.self), name.count < 1 << 15, isToken(name) else {
+            return false
+        }
+        let id = KnownField.of(p, name.count)
+        if id != .other { return set(id, value) }
         // Added before the old ones go: the value may be a view of one of them.
         let before = fieldCount
-        guard append(name, value) else { return false }
+        guard append(.other, name, value) else { return false }
         var i = 0
         while let found = nextIndex(of: name, from: i), found < before {
             removeEntry(found)
@@ -103,10 +107,20 @@ extension MessageHead {
         return true
     }
 
+    /// The usual case in a proxy: no name is compared, and nothing is searched unless there is a field to replace.
     @discardableResult
     public func set(_ id: KnownField, _ value: UnsafeRawBufferPointer) -> Bool {
         precondition(id != .other)
-        return set(UnsafeRawBufferPointer(id.name), value)
+        let first = Int(firsts[Int(id.rawValue)])
+        let before = fieldCount
+        guard append(id, UnsafeRawBufferPointer(id.name), value) else { return false }
+        guard first != 0 else { return true }
+        var i = first &- 1
+        while i < before {
+            if fields[i].id == id.rawValue { removeEntry(i) }
+            i &+= 1
+        }
+        return true
     }
 
     @discardableResult
