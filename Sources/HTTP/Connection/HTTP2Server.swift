@@ -115,6 +115,8 @@ final class HTTP2ServerSession: HTTP2Session {
         let face = HTTP2ServerStream(head: head, core: stream, connection: server)
         stream.server = face
         face.isRequestComplete = endStream
+        // A gRPC stream may rest for as long as both ends like: its pace is the application's.
+        if let type = head.value(.contentType), type.starts(with: "application/grpc".utf8) { stream.awaitsBody = false }
         server.delegate?.onRequest(face, endStream: endStream)
         if server.options.requestsMax > 0 && server.requestCount >= server.options.requestsMax { server.drain() }
     }
@@ -292,7 +294,8 @@ final class HTTP2ServerStream: ServerStream {
         let isBodiless = head.method == .head || status == 204 || status == 304
         let ends = endStream || isBodiless
         if endStream && !isBodiless && (response.contentLength ?? 0) > 0 { response.remove(.contentLength) }
-        core.awaitsBody = !isSwitch && !(head.method == .connect && status < 300)
+        // An answer that begins before its request is complete makes the two a conversation.
+        core.awaitsBody = false
         if ends { isResponseComplete = true }
         submit(response, status: status) { list, count in
             if ends {

@@ -86,6 +86,8 @@ final class HTTPPlan: Sendable {
         if let window = manager.http2.initialConnectionWindowBytes {
             options.connectionWindowBytes = Int(min(window, 64 << 20))
         }
+        // At the edge a body has to move; inside the mesh the application sets the pace.
+        if !manager.usesRemoteAddress { options.bodyRateMin = 0 }
         options.allowsHTTP2PriorKnowledge = manager.codec != .http1
         return options
     }

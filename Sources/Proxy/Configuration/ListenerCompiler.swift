@@ -73,7 +73,9 @@ struct ListenerCompiler {
     }
 
     private func chain(_ chain: FilterChain, of listener: Listener) throws(PlanError) -> ChainPlan {
-        let identity = self.identity(of: chain)
+        let lineage = Self.lineage(of: chain)
+        let versions = Self.secretNames(of: chain).map { secrets.version(of: $0) }.joined(separator: ",")
+        let identity = lineage + "/" + versions
         let compiled = try chain.tls.map { settings throws(PlanError) in
             try planning("transport_socket.typed_config") { () throws(PlanError) in
                 try compiledTLS(settings, chain: chain, identity: identity, listener: listener.name)
@@ -98,7 +100,14 @@ struct ListenerCompiler {
         case .tcp(let proxy): terminal = .tcp(try TCPPlan(proxy, usesServerNameAsCluster: usesServerName))
         case .http(let manager): terminal = .http(try HTTPPlan(manager, routes: try routes(of: manager)))
         }
-        return ChainPlan(chain: chain, tls: compiled, roles: roles, terminal: terminal, identity: identity)
+        return ChainPlan(
+            chain: chain,
+            tls: compiled,
+            roles: roles,
+            terminal: terminal,
+            identity: identity,
+            lineage: lineage
+        )
     }
 
     /// An unchanged chain keeps its context, and with it the session tickets it has given out.
@@ -113,15 +122,14 @@ struct ListenerCompiler {
         return try tls.downstream(settings)
     }
 
-    /// Everything of the chain that open connections depend on: all but the routes.
-    private func identity(of chain: FilterChain) -> String {
+    /// Everything of the chain that open connections depend on: all but the routes and the secrets' contents.
+    private static func lineage(of chain: FilterChain) -> String {
         var fixed = chain
         if case .http(var manager) = chain.terminal {
             if case .inline = manager.routes { manager.routes = .named("inline") }
             fixed.terminal = .http(manager)
         }
-        let versions = Self.secretNames(of: chain).map { secrets.version(of: $0) }.joined(separator: ",")
-        return "\(fixed.hashValue)/\(versions)"
+        return "\(fixed.hashValue)"
     }
 
     private func routes(of manager: HTTPConnectionManager) throws(PlanError) -> RouteTable {

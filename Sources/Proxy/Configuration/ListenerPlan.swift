@@ -65,8 +65,8 @@ final class ListenerPlan: Sendable {
 
     /// The chain of this plan that replaces `old` for connections that are open already; nil: they must drain.
     func successor(of old: ChainPlan) -> ChainPlan? {
-        if let same = chains.first(where: { $0.identity == old.identity }) { return same }
-        if let chain = defaultChain, chain.identity == old.identity { return chain }
+        if let same = chains.first(where: { $0.lineage == old.lineage }) { return same }
+        if let chain = defaultChain, chain.lineage == old.lineage { return chain }
         return nil
     }
 }
@@ -90,15 +90,18 @@ final class ChainPlan: Sendable {
     let ownURI: String
     let roles: [RoleFilter]
     let terminal: Terminal
-    /// Equal identities: TLS and connection settings are the same (routes may differ).
+    /// Equal identities: TLS and connection settings are the same (routes may differ), down to the secrets' versions.
     let identity: String
+    /// Equal lineages: as above, but certificates may have been renewed. Open connections go on.
+    let lineage: String
 
     init(
         chain: FilterChain,
         tls: CompiledTLS?,
         roles: [RoleFilter],
         terminal: Terminal,
-        identity: String
+        identity: String,
+        lineage: String
     ) {
         name = chain.name
         usesTLS = chain.tls != nil
@@ -110,6 +113,7 @@ final class ChainPlan: Sendable {
         self.roles = roles
         self.terminal = terminal
         self.identity = identity
+        self.lineage = lineage
     }
 
     var http: HTTPPlan? {

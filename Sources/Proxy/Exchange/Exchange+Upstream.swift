@@ -9,6 +9,7 @@ internal import Upstream
 extension Exchange {
     /// Picks an endpoint and asks its pool for a connection.
     func pickHost() {
+        followCluster()
         guard let cluster, let stream, let downstream else { return }
         if cluster.usesOriginalDestination {
             let destination = downstream.facts.local
@@ -25,6 +26,14 @@ extension Exchange {
         case .success(let host): lease(host, cluster, stream)
         case .failure(let error): noHost(error.reason, cluster)
         }
+    }
+
+    /// The cluster was replaced while the request waited: its successor takes over.
+    private func followCluster() {
+        guard let old = cluster, old.isRetired, let choice, let next = worker.cluster(for: choice) else { return }
+        if isRetryCounted { old.endRetry() }
+        isRetryCounted = false
+        cluster = next
     }
 
     private func noHost(_ reason: ClusterRuntime.NoHost, _ cluster: ClusterRuntime) {
