@@ -72,10 +72,14 @@ struct StaticFiles: Sendable {
             guard count > 0 else { return nil }
             filled += count
         }
+        // Read as two words: in release builds the compiler finds the fields of `timespec` in a module nobody may import.
+        let (seconds, nanoseconds) = withUnsafeBytes(of: facts.st_mtim) { words in
+            (words.loadUnaligned(as: Int.self), words.loadUnaligned(fromByteOffset: 8, as: Int.self))
+        }
         return File(
             bytes: bytes,
             contentType: contentType(of: name),
-            etag: "\"\(facts.st_size)-\(facts.st_mtim.tv_sec)-\(facts.st_mtim.tv_nsec)\""
+            etag: "\"\(facts.st_size)-\(seconds)-\(nanoseconds)\""
         )
     }
 
