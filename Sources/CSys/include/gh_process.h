@@ -31,3 +31,11 @@ static inline int gh_exit_signal(int status) { return WTERMSIG(status); }
 
 /// A descriptor to read a file from, close-on-exec; -1 with errno. (`open` is variadic, which Swift does not import.)
 static inline int gh_open_read(const char *path) { return open(path, O_RDONLY | O_CLOEXEC); }
+/// A close-on-exec copy of a descriptor; -1 with errno.
+static inline int gh_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 3); }
+/// A TCP port that is free on loopback now, or -1.
+int gh_free_port(int ipv6);
+/// Starts a program found along PATH with all signals unblocked and only the standard descriptors; its pid, or -1.
+int gh_spawn_program(char *const argv[]);
+/// A peer that closes early must not end the process.
+void gh_ignore_broken_pipes(void);
