@@ -15,6 +15,7 @@ open class AcceptHandler {
 /// wake-up, so that one busy port does not starve established connections (DATAPLANE rule 9).
 public final class ListeningSocket: EventSource {
     private static let acceptsPerTurn = 16
+    private static let queueMax = 4096
 
     public let loop: EventLoop
     public let handler: AcceptHandler
@@ -85,6 +86,19 @@ public final class ListeningSocket: EventSource {
         let descriptor = address.withRaw { raw, path in gh_listen(raw, path, reusesPort ? 1 : 0, backlog) }
         guard descriptor >= 0 else { throw .last("listen on \(address)") }
         return descriptor
+    }
+
+    /// Accepts what the kernel has queued already, then closes: those clients are connected and may have sent a request.
+    public func closeAfterQueue() {
+        var left = ListeningSocket.queueMax
+        while left > 0 && descriptor >= 0 {
+            left -= 1
+            var peer = gh_address()
+            let accepted = gh_accept(descriptor, &peer)
+            if accepted < 0 { break }
+            take(accepted, peer)
+        }
+        close()
     }
 
     /// Stops accepting and closes the socket; established connections go on.

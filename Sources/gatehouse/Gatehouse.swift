@@ -25,7 +25,8 @@ internal import Foundation
             if command is any LongRunning { Signals.takeOver() }
             // Parsed again inside the task: a command is not Sendable.
             Task { await runAsynchronously() }
-            dispatchMain()
+            // Not dispatchMain(): it unblocks every signal on this thread, and SIGTERM would end the process at once.
+            DispatchSemaphore(value: 0).wait()
         } catch {
             end(with: error)
         }

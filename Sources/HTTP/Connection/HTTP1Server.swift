@@ -10,6 +10,8 @@ final class HTTP1ServerEngine: ServerEngine {
 
     /// Content of an unfinished request that is read and dropped to keep the connection, at most.
     private static let drainBytesMax: UInt64 = 64 << 10
+    /// How long an idle connection stays open once the server drains.
+    static let drainGrace = Duration.milliseconds(500)
 
     unowned(unsafe) let server: ServerConnection
     let transport: Connection
@@ -267,14 +269,14 @@ final class HTTP1ServerEngine: ServerEngine {
     }
 
     private func nextRequest() {
-        if isLast || server.isDraining {
+        if isLast {
             input = .dead
             transport.finish()
             return
         }
         input = .head
         phaseStart = transport.loop.now
-        timer.arm(within: server.options.idleTimeout, on: transport.loop)
+        timer.arm(within: server.isDraining ? Self.drainGrace : server.options.idleTimeout, on: transport.loop)
         transport.resumeReading()
     }
 
@@ -327,9 +329,11 @@ final class HTTP1ServerEngine: ServerEngine {
     }
 
     override func drain() {
-        isLast = true
-        // Idle, or a request that has not begun: nothing is owed. Otherwise the response will say close.
-        if input == .head && !isHeadPartial { transport.finish() }
+        // A busy connection ends with its response, which says close. An idle one is kept for a moment: a request that is
+        // on its way already is answered, with close, instead of meeting a closed socket.
+        guard input == .head && !isHeadPartial else { return }
+        phaseStart = transport.loop.now
+        timer.arm(within: Self.drainGrace, on: transport.loop)
     }
 
     override func closed(_ reason: CloseReason) {

@@ -26,7 +26,8 @@ extension HTTP1ServerEngine {
 
     private func headDeadline(_ loop: EventLoop) {
         let isFirst = server.requestCount == 0
-        let limit = isHeadPartial || isFirst ? server.options.headTimeout : server.options.idleTimeout
+        let patience = isHeadPartial || isFirst ? server.options.headTimeout : server.options.idleTimeout
+        let limit = server.isDraining && !isHeadPartial ? min(Self.drainGrace, patience) : patience
         let spent = loop.now.since(phaseStart)
         if spent < limit {
             timer.arm(within: limit - spent, on: loop)

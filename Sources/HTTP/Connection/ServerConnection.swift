@@ -83,6 +83,7 @@ public final class ServerConnection: ConnectionHandler {
     private func start() {
         guard engine == nil else { return }
         if transport.tls?.isHTTP2 == true { startHTTP2() } else { engine = HTTP1ServerEngine(self) }
+        if isDraining { engine?.drain() }
     }
 
     func startHTTP2() {

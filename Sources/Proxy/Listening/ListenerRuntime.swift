@@ -56,9 +56,10 @@ final class ListenerRuntime: AcceptHandler {
 
     /// Stops accepting; open connections end when they are done.
     func drain() {
-        closeSockets()
-        guard !isDraining else { return }
+        guard !isDraining else { return closeSockets() }
         isDraining = true
+        for socket in sockets { socket.closeAfterQueue() }
+        sockets = []
         open.forEach { $0.drain() }
     }
 
