@@ -23,8 +23,7 @@ internal import Foundation
                 return
             }
             if command is any LongRunning { Signals.takeOver() }
-            // Parsed again inside the task: a command is not Sendable.
-            Task { await runAsynchronously() }
+            startAsynchronously()
             // Not dispatchMain(): it unblocks every signal on this thread, and SIGTERM would end the process at once.
             DispatchSemaphore(value: 0).wait()
         } catch {
@@ -32,7 +31,10 @@ internal import Foundation
         }
     }
 
-    private static func runAsynchronously() async {
+    /// Away from the main actor, whose thread only waits. Parsed again inside: a command is not Sendable.
+    private nonisolated static func startAsynchronously() { Task { await runAsynchronously() } }
+
+    private nonisolated static func runAsynchronously() async {
         do {
             if var command = try parseAsRoot() as? any AsyncParsableCommand { try await command.run() }
         } catch {
@@ -41,7 +43,7 @@ internal import Foundation
         Foundation.exit(0)
     }
 
-    private static func end(with error: any Error) -> Never {
+    private nonisolated static func end(with error: any Error) -> Never {
         let code = exitCode(for: error)
         let text = fullMessage(for: error)
         if code == .success {
