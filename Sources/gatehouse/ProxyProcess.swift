@@ -107,41 +107,41 @@ struct ProxyProcess: Sendable {
     }
 
     /// Until a signal, the end of the application, or a failure that no retry mends. The result is the exit status.
+    ///
+    /// The watchers report to one stream, whose first word counts: none of them is waited for, since what they wait for
+    /// may never come.
     private func live(
         _ signals: AsyncStream<Int32>,
         feed: Task<Void, any Error>,
         ready: Task<Void, any Error>,
         admin: @escaping @Sendable () -> String?
     ) async throws -> Int32 {
-        try await withThrowingTaskGroup(of: Int32?.self) { group in
-            let app = AppHolder()
-            group.addTask {
-                for await number in signals {
-                    if number == SIGHUP { continue }
-                    if await app.signal(number) { continue }
-                    return 0
+        let (ends, end) = AsyncStream.makeStream(of: Result<Int32, any Error>.self)
+        let app = AppHolder()
+        let watchers = [
+            Task {
+                for await number in signals where number != SIGHUP {
+                    if await !app.signal(number) { end.yield(.success(0)) }
                 }
-                return nil
-            }
-            group.addTask {
-                try await feed.value
-                return nil
-            }
-            group.addTask {
-                try await ready.value
-                guard !settings.command.isEmpty else { return nil }
-                let process = try await app.start(settings.command)
-                writeReadyFile(admin())
-                return await process.wait()
-            }
-            while let result = try await group.next() {
-                if let status = result {
-                    group.cancelAll()
-                    return status
+            },
+            Task {
+                do { try await feed.value } catch { end.yield(.failure(error)) }
+            },
+            Task {
+                do {
+                    try await ready.value
+                    guard !settings.command.isEmpty else { return }
+                    let process = try await app.start(settings.command)
+                    writeReadyFile(admin())
+                    end.yield(.success(await process.wait()))
+                } catch {
+                    end.yield(.failure(error))
                 }
-            }
-            return 0
-        }
+            },
+        ]
+        defer { for watcher in watchers { watcher.cancel() } }
+        for await result in ends { return try result.get() }
+        return 0
     }
 }
 
