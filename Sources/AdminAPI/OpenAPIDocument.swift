@@ -18,7 +18,8 @@ public enum OpenAPIDocument {
             "info": [
                 "title": "Gatehouse admin API", "version": .string(version),
                 "description":
-                    "Kubernetes API conventions for the resources of Istio and Gatehouse. A write is durable when answered.",
+                    "Kubernetes API conventions for the resources of Istio and Gatehouse. "
+                    + "A write is durable when answered.",
                 "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
             ],
             "servers": [["url": "/"]],

@@ -72,7 +72,8 @@ struct StaticFiles: Sendable {
             guard count > 0 else { return nil }
             filled += count
         }
-        // Read as two words: in release builds the compiler finds the fields of `timespec` in a module nobody may import.
+        // Read as two words: in release builds the compiler finds the fields of `timespec` in a module nobody may
+        // import.
         let (seconds, nanoseconds) = withUnsafeBytes(of: facts.st_mtim) { words in
             (words.loadUnaligned(as: Int.self), words.loadUnaligned(fromByteOffset: 8, as: Int.self))
         }

@@ -25,9 +25,10 @@ public typealias MutableBytePointer = UnsafeMutablePointer<UInt8>
 
 /// A growable block of bytes with a consumed front, freed by hand.
 ///
-/// Why not `[UInt8]`: an idle connection must own nothing, a partly sent block must lose its front without moving the rest,
-/// and growth must leave slack behind the end for word loads. Shape: a window `[offset, offset + count)` in a malloc'd block.
-/// The owner calls `release()` in its deinit; copies of the struct share the block, so exactly one copy stays in use.
+/// Why not `[UInt8]`: an idle connection must own nothing, a partly sent block must lose its front without moving the
+/// rest, and growth must leave slack behind the end for word loads. Shape: a window `[offset, offset + count)` in a
+/// malloc'd block. The owner calls `release()` in its deinit; copies of the struct share the block, so exactly one
+/// copy stays in use.
 public struct SpillBuffer {
     /// Readable bytes behind the end, for parsers that load whole words.
     public static let slack = 16
@@ -52,7 +53,8 @@ public struct SpillBuffer {
         return UnsafeRawBufferPointer(start: base + offset, count: count)
     }
 
-    /// Makes room for `extra` bytes behind the end and returns where they go; `advance(by:)` makes them part of the content.
+    /// Makes room for `extra` bytes behind the end and returns where they go; `advance(by:)` makes them part of the
+    /// content.
     public mutating func reserve(_ extra: Int) -> MutableBytePointer {
         precondition(extra >= 0)
         let needed = count + extra + SpillBuffer.slack

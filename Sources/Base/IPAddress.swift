@@ -35,7 +35,10 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
         var six = in6_addr()
         guard inet_pton(AF_INET6, string, &six) == 1 else { return nil }
         let (high, low) = withUnsafeBytes(of: &six) { raw in
-            (raw.loadUnaligned(fromByteOffset: 0, as: UInt64.self), raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            (
+                raw.loadUnaligned(fromByteOffset: 0, as: UInt64.self),
+                raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+            )
         }
         self.init(ipv6High: UInt64(bigEndian: high), low: UInt64(bigEndian: low))
     }
@@ -64,7 +67,9 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
             raw.storeBytes(of: low.bigEndian, toByteOffset: 8, as: UInt64.self)
         }
         return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 46) { text in
-            guard inet_ntop(AF_INET6, &bytes, text.baseAddress, 46) != nil, let start = text.baseAddress else { return "" }
+            guard inet_ntop(AF_INET6, &bytes, text.baseAddress, 46) != nil, let start = text.baseAddress else {
+                return ""
+            }
             return String(cString: start)
         }
     }
@@ -129,7 +134,8 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
     public init?(_ text: some StringProtocol) {
         guard let colon = text.lastIndex(of: ":") else { return nil }
         let digits = text[text.index(after: colon)...]
-        guard digits.utf8.count <= 5, digits.utf8.allSatisfy({ (48...57).contains($0) }), let port = UInt16(digits) else {
+        guard digits.utf8.count <= 5, digits.utf8.allSatisfy({ (48...57).contains($0) }), let port = UInt16(digits)
+        else {
             return nil
         }
         var host = text[..<colon]

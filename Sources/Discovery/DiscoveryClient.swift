@@ -49,7 +49,8 @@ public actor DiscoveryClient {
     private var hasApplied = false
 
     /// - Parameters:
-    ///   - connect: a client to the control plane; asked anew for every stream, so that it can use a renewed certificate.
+    ///   - connect: a client to the control plane; asked anew for every stream, so that it can use a renewed
+    ///     certificate.
     ///   - apply: puts a snapshot in force, or says why not. Never called twice at a time.
     public init(
         options: Options,

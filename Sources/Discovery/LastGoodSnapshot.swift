@@ -12,8 +12,8 @@ public struct LastGoodError: Error, Equatable, Sendable, CustomStringConvertible
 
 /// The last snapshot that served, on disk, so that a proxy can start while the control plane is away.
 ///
-/// It holds private keys of gateways, so it is sealed with AES-256-GCM under a key beside it; both files have mode 0600.
-/// The seal protects a copy of the snapshot alone (a backup, a log bundle), not the directory as a whole.
+/// It holds private keys of gateways, so it is sealed with AES-256-GCM under a key beside it; both files have mode
+/// 0600. The seal protects a copy of the snapshot alone (a backup, a log bundle), not the directory as a whole.
 public actor LastGoodSnapshot {
     private static let context = [UInt8]("gatehouse last good snapshot".utf8)
     /// More than any snapshot needs.

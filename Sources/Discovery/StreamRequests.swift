@@ -70,7 +70,8 @@ extension StreamSession {
                 continue
             }
             self[type].names.insert(name)
-            // On a new stream a name whose version is current need not be sent again; later, asking again means sending.
+            // On a new stream a name whose version is current need not be sent again; later, asking again means
+            // sending.
             if !isFirst || initialVersions[name] == nil { self[type].forced.insert(name) }
         }
         for name in unsubscribe {

@@ -16,7 +16,8 @@ public final class RouteEntry: Sendable {
     public let name: String
     public let virtualHostName: String
     public let action: Action
-    /// Istio resource this route came from (`metadata.filter_metadata.istio.config`), for explanations; empty if unknown.
+    /// Istio resource this route came from (`metadata.filter_metadata.istio.config`), for explanations; empty if
+    /// unknown.
     public let origin: String
     /// Route, virtual host and route configuration, in that order (Envoy applies the most specific level first).
     /// Mutations of a weighted cluster come before these: see ``ClusterChoice``.

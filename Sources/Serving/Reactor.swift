@@ -26,8 +26,8 @@ final class Reactor: Sendable {
         pthread_detach(thread)
     }
 
-    /// Runs `job` on the loop's thread. Everything here submits through this, not through the loop: a job left in a loop
-    /// that ended would keep that loop alive through what it captured.
+    /// Runs `job` on the loop's thread. Everything here submits through this, not through the loop: a job left in a
+    /// loop that ended would keep that loop alive through what it captured.
     /// - Returns: false, without running it, once the reactor was stopped.
     @discardableResult
     func submit(_ job: @escaping @Sendable () -> Void) -> Bool {

@@ -1,6 +1,7 @@
 internal import Foundation
 
-/// Keeps a second process away from the store's directory: two writers with two memories would lose each other's changes.
+/// Keeps a second process away from the store's directory: two writers with two memories would lose each other's
+/// changes.
 ///
 /// The kernel gives the lock back when the process ends, however it ends, so a restart after a crash finds it free.
 final class DirectoryLock: Sendable {

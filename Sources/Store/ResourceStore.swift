@@ -43,7 +43,8 @@ public actor ResourceStore {
     /// Opens the store in a directory, or creates it there.
     ///
     /// - Parameter now: seconds since 1970, for timestamps and retention.
-    /// - Throws: `.unavailable` when another process has it open, `.corrupt` when the database is damaged, `.wrongKey` when its key is missing or another, `.readOnly`
+    /// - Throws: `.unavailable` when another process has it open, `.corrupt` when the database is damaged,
+    ///   `.wrongKey` when its key is missing or another, `.readOnly`
     ///   or `.full` when the directory cannot be written.
     public init(directory: String, now: @escaping @Sendable () -> Int64) throws(StoreError) {
         lock = try DirectoryLock(directory: directory)

@@ -3,9 +3,10 @@ internal import CSys
 
 /// A TCP or unix-domain byte stream, plain or under TLS, on one event loop.
 ///
-/// Output is sent at once; small writes of one event are gathered and leave together, and what the socket does not take is
-/// kept (`bufferedBytes`). The writer watches `isWritable` and pauses its source: nothing is refused. Input is delivered
-/// straight from the loop's scratch; the connection owns memory only while something is incomplete or the peer is slow.
+/// Output is sent at once; small writes of one event are gathered and leave together, and what the socket does not
+/// take is kept (`bufferedBytes`). The writer watches `isWritable` and pauses its source: nothing is refused. Input
+/// is delivered straight from the loop's scratch; the connection owns memory only while something is incomplete or
+/// the peer is slow.
 ///
 ///     connecting ──▶ open ──finish──▶ finishing ──▶ (lingering) ──▶ closed
 public final class Connection: EventSource {
@@ -35,8 +36,8 @@ public final class Connection: EventSource {
     var output = SpillBuffer()
     var isPaused = false
     private var pausedAt = MonotonicTime(nanoseconds: 0)
-    /// How much one receive may bring. It begins small and grows while the reader keeps up: a slow reader then holds little
-    /// memory, and a fast one gets large pieces.
+    /// How much one receive may bring. It begins small and grows while the reader keeps up: a slow reader then holds
+    /// little memory, and a fast one gets large pieces.
     var receiveSize = Connection.receiveSizeMin
     var fullReceives = 0
     var isReadable = false
@@ -168,8 +169,8 @@ public final class Connection: EventSource {
 
     // MARK: Writing
 
-    /// Writes `count` bytes. Small pieces are gathered until the current event has been handled; larger ones are handed to
-    /// the socket without copying. Ignored once the connection is finishing or closed.
+    /// Writes `count` bytes. Small pieces are gathered until the current event has been handled; larger ones are
+    /// handed to the socket without copying. Ignored once the connection is finishing or closed.
     public func write(_ bytes: BytePointer, _ count: Int) {
         guard count > 0, isOpen, !isWriteShutWanted else { return }
         if count <= Connection.stagedWriteMax {

@@ -37,9 +37,10 @@ open class ConnectionHandler {
 
     /// Bytes arrived (decrypted ones under TLS). Returns how many were used, from the front.
     ///
-    /// The rest is kept and shown again, with what arrived since, when more comes, when `resumeReading` is called, or at once
-    /// when the handler was replaced or TLS was started. `bytes` is valid only during the call and has eight readable bytes
-    /// behind its end. A handler that keeps returning less than it is given must bound what it waits for.
+    /// The rest is kept and shown again, with what arrived since, when more comes, when `resumeReading` is called, or
+    /// at once when the handler was replaced or TLS was started. `bytes` is valid only during the call and has eight
+    /// readable bytes behind its end. A handler that keeps returning less than it is given must bound what it waits
+    /// for.
     open func onRead(_ connection: Connection, _ bytes: BytePointer, _ count: Int) -> Int { count }
 
     /// Output fell below the low watermark after it had passed the high one.
@@ -48,8 +49,8 @@ open class ConnectionHandler {
     /// The peer finished sending. Everything before was given to `onRead`. Writing is still possible.
     open func onEnd(_ connection: Connection) { connection.finish() }
 
-    /// The peer finished sending while reading is paused; bytes from before may still be unread. `onEnd` follows once they
-    /// were read. For those who wait long and want to know whether anybody still listens.
+    /// The peer finished sending while reading is paused; bytes from before may still be unread. `onEnd` follows once
+    /// they were read. For those who wait long and want to know whether anybody still listens.
     open func onPeerFinished(_ connection: Connection) {}
 
     /// The connection is gone, whoever ended it; called exactly once, last, from the loop.

@@ -13,7 +13,8 @@ public enum TLSAlert: UInt8, Sendable {
 }
 
 extension Connection {
-    /// Puts an accepted connection under TLS. Bytes the handler has not used go to the handshake; `onOpen` tells its end.
+    /// Puts an accepted connection under TLS. Bytes the handler has not used go to the handshake; `onOpen` tells its
+    /// end.
     ///
     /// Call it from `onRead` (returning 0 after a ClientHello peek) or right after accepting.
     public func startTLS(_ context: TLSContext, handshakeTimeout: Duration = .seconds(10)) {
@@ -35,7 +36,8 @@ extension Connection {
         finish(lingering: true)
     }
 
-    /// Runs the handshake with what `tlsIO` offers. True when it has just ended well; the caller then tells the handler.
+    /// Runs the handshake with what `tlsIO` offers. True when it has just ended well; the caller then tells the
+    /// handler.
     @discardableResult
     func advanceHandshake() -> Bool {
         guard let tls else { return false }
@@ -76,8 +78,8 @@ extension Connection {
         isDelivering = false
     }
 
-    // Everything is decrypted before anything is delivered: a handler may write to other sessions of the loop, which share
-    // the BIO window, and the ciphertext scratch is reused by the next receive.
+    // Everything is decrypted before anything is delivered: a handler may write to other sessions of the loop, which
+    // share the BIO window, and the ciphertext scratch is reused by the next receive.
     func receiveTLS(_ bytes: BytePointer, _ count: Int) {
         guard let tls else { return }
         let io = loop.tlsIO

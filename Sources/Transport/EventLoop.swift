@@ -2,13 +2,16 @@ public import Base
 internal import CSys
 internal import Synchronization
 
-/// One thread's reactor: epoll, timers, jobs from other threads. Everything attached to it runs on that thread, to completion.
+/// One thread's reactor: epoll, timers, jobs from other threads. Everything attached to it runs on that thread, to
+/// completion.
 ///
-/// Order within a batch: events, timers, jobs, then deferred work until none is left; last, what was closed is released.
-/// Descriptors are registered once and edge triggered; there is no epoll_ctl per request (DATAPLANE rules 1, 2, 4, 8, 10).
+/// Order within a batch: events, timers, jobs, then deferred work until none is left; last, what was closed is
+/// released. Descriptors are registered once and edge triggered; there is no epoll_ctl per request (DATAPLANE rules
+/// 1, 2, 4, 8, 10).
 ///
-/// `@unchecked Sendable`: only `submit` and `stop` may be called from other threads, and they touch nothing but atomics and
-/// an eventfd. Every other member belongs to the thread that calls `run()` (before `run()`: to the creating thread).
+/// `@unchecked Sendable`: only `submit` and `stop` may be called from other threads, and they touch nothing but
+/// atomics and an eventfd. Every other member belongs to the thread that calls `run()` (before `run()`: to the
+/// creating thread).
 public final class EventLoop: @unchecked Sendable {
     /// Bytes one receive may bring (DATAPLANE rule 11). One block per thread, shared by all its connections.
     public static let scratchBytes = 256 << 10
@@ -214,8 +217,9 @@ public final class EventLoop: @unchecked Sendable {
         if count > 0 { owner.transmit(stage, count, nil, 0) }
     }
 
-    // Work queued while draining runs in the same batch, so that a flush which makes more work is not left until the next
-    // event. The bound keeps one busy connection from starving the others: the rest runs in the next batch without waiting.
+    // Work queued while draining runs in the same batch, so that a flush which makes more work is not left until the
+    // next event. The bound keeps one busy connection from starving the others: the rest runs in the next batch
+    // without waiting.
     private func runDeferred() {
         var rounds = 0
         while !deferred.isEmpty && rounds < 16 {

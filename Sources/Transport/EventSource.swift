@@ -13,10 +13,11 @@ public struct IOEvents: OptionSet, Sendable {
     public static let peerClosed = IOEvents(rawValue: 0x2000)
 }
 
-/// A descriptor that an `EventLoop` watches. Subclasses: connections, listeners, and other rooms' descriptors (a resolver's).
+/// A descriptor that an `EventLoop` watches. Subclasses: connections, listeners, and other rooms' descriptors (a
+/// resolver's).
 ///
-/// Lifetime: the loop holds one strong reference from `add` until the end of the batch in which `remove` was called, so a
-/// subclass may remove itself inside `onEvents`.
+/// Lifetime: the loop holds one strong reference from `add` until the end of the batch in which `remove` was called,
+/// so a subclass may remove itself inside `onEvents`.
 open class EventSource: DeferredWork {
     /// The descriptor, or -1 once it is closed. The subclass owns it and closes it.
     public final var descriptor: Int32
@@ -28,6 +29,7 @@ open class EventSource: DeferredWork {
         self.descriptor = descriptor
     }
 
-    /// Runs on the loop's thread. Edge triggered: remember what was told until the descriptor says EAGAIN or a short read.
+    /// Runs on the loop's thread. Edge triggered: remember what was told until the descriptor says EAGAIN or a short
+    /// read.
     open func onEvents(_ events: IOEvents) {}
 }

@@ -23,8 +23,8 @@ public final class ListeningSocket: EventSource {
     public let boundAddress: SocketAddress?
     /// Open connections that came through this socket.
     public let counter: ConnectionCounter
-    /// Above this many open connections new ones are closed right after accepting. Sharing one `counter` between sockets makes
-    /// the limit common.
+    /// Above this many open connections new ones are closed right after accepting. Sharing one `counter` between
+    /// sockets makes the limit common.
     public var connectionsMax: Int
     /// Accepted and closed at once because of `connectionsMax`.
     public private(set) var refusedCount: UInt64 = 0
@@ -88,7 +88,8 @@ public final class ListeningSocket: EventSource {
         return descriptor
     }
 
-    /// Accepts what the kernel has queued already, then closes: those clients are connected and may have sent a request.
+    /// Accepts what the kernel has queued already, then closes: those clients are connected and may have sent a
+    /// request.
     public func closeAfterQueue() {
         var left = ListeningSocket.queueMax
         while left > 0 && descriptor >= 0 {

@@ -58,8 +58,8 @@ public struct PeerCertificate: Sendable {
         return String(decoding: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self)
     }
 
-    /// Every subject alternative name; the bytes are valid during the call. A name with a NUL inside is skipped: such names
-    /// were used to make "good.example\0.evil" look like "good.example".
+    /// Every subject alternative name; the bytes are valid during the call. A name with a NUL inside is skipped: such
+    /// names were used to make "good.example\0.evil" look like "good.example".
     static func forEachName(of certificate: OpaquePointer?, _ body: (SANMatcher.Kind, UnsafeRawBufferPointer) -> Void) {
         guard let certificate, let names = gh_san_list(certificate) else { return }
         defer { gh_san_free(names) }

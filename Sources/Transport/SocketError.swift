@@ -2,7 +2,8 @@ internal import CSys
 
 /// A system call on a socket or on epoll that failed.
 ///
-/// `code` is errno. Whether a retry helps is the caller's knowledge: `EADDRINUSE` needs another port, `EMFILE` needs time.
+/// `code` is errno. Whether a retry helps is the caller's knowledge: `EADDRINUSE` needs another port, `EMFILE` needs
+/// time.
 public struct SocketError: Error, Equatable, Sendable, CustomStringConvertible {
     public let code: Int32
     /// The call that failed, such as `bind`.

@@ -31,7 +31,8 @@ public struct SANMatcher: Hashable, Sendable {
         self.ignoresCase = ignoresCase
     }
 
-    /// The form of Istio's `subjectAltNames`: an exact URI when it has a scheme (`spiffe://…`), an exact DNS name otherwise.
+    /// The form of Istio's `subjectAltNames`: an exact URI when it has a scheme (`spiffe://…`), an exact DNS name
+    /// otherwise.
     public init(exact name: String) {
         self.init(kind: .any, pattern: .exact(Array(name.utf8)))
     }
@@ -89,7 +90,8 @@ public struct TLSConfiguration: Sendable {
     }
 
     public var role: Role
-    /// Server: one chain per key type at most (RSA, ECDSA); the handshake picks. Client: the certificate shown when asked.
+    /// Server: one chain per key type at most (RSA, ECDSA); the handshake picks. Client: the certificate shown when
+    /// asked.
     public var identities: [TLSIdentity] = []
     /// PEM bundle that peers' chains must end in. Nil: a client uses the system's roots, a server trusts nobody.
     public var trustedCertificates: [UInt8]?
@@ -104,8 +106,8 @@ public struct TLSConfiguration: Sendable {
     public var curves: String?
     /// In order of preference, such as `["h2", "http/1.1"]`. Empty: no ALPN.
     public var applicationProtocols: [String] = []
-    /// Server: a client whose ALPN list has none of ours gets the alert `no_application_protocol` (RFC 7301 §3.2) instead of
-    /// a connection without ALPN. A client that sends no ALPN is served either way.
+    /// Server: a client whose ALPN list has none of ours gets the alert `no_application_protocol` (RFC 7301 §3.2)
+    /// instead of a connection without ALPN. A client that sends no ALPN is served either way.
     public var refusesUnknownProtocols = false
     /// Server: resumption by tickets, valid in this context only.
     public var hasSessionTickets = true

@@ -6,15 +6,16 @@ internal import COpenSSL
 /// Each context has ticket keys and a session-id context of its own, so a session is never resumed under another
 /// client-certificate policy than the one it was made under.
 ///
-/// `@unchecked Sendable`: every field is set in `init` and never changes; OpenSSL counts references to an SSL_CTX and guards
-/// what SSL_new reads with its own locks.
+/// `@unchecked Sendable`: every field is set in `init` and never changes; OpenSSL counts references to an SSL_CTX and
+/// guards what SSL_new reads with its own locks.
 public final class TLSContext: @unchecked Sendable {
     public let configuration: TLSConfiguration
     let raw: OpaquePointer
     /// ALPN list in wire form: length-prefixed names.
     private let wireProtocols: UnsafeMutableBufferPointer<UInt8>
 
-    /// - Throws: `TLSConfigurationError` for unreadable PEM, a key that does not belong to its certificate, unknown ciphers.
+    /// - Throws: `TLSConfigurationError` for unreadable PEM, a key that does not belong to its certificate, unknown
+    ///   ciphers.
     public init(_ configuration: TLSConfiguration) throws(TLSConfigurationError) {
         self.configuration = configuration
         let method = configuration.role == .server ? TLS_server_method() : TLS_client_method()

@@ -2,7 +2,8 @@ internal import Base
 
 /// A one-shot timer on one event loop. Subclass it, or use it as a member with a back reference that the owner clears.
 ///
-/// Cheap re-arming: leave it scheduled, note the time of the last activity, and when it fires too early schedule it again.
+/// Cheap re-arming: leave it scheduled, note the time of the last activity, and when it fires too early schedule it
+/// again.
 open class LoopTimer {
     fileprivate final var next: LoopTimer?
     fileprivate final unowned(unsafe) var previous: LoopTimer?
@@ -24,10 +25,11 @@ open class LoopTimer {
     }
 }
 
-/// Timers by millisecond in three rings of 256 slots: 256 ms, 65 s, 4.6 h. Longer ones wait in the last ring and move on.
+/// Timers by millisecond in three rings of 256 slots: 256 ms, 65 s, 4.6 h. Longer ones wait in the last ring and move
+/// on.
 ///
-/// Insertion and cancellation are constant time; a ring's timers move down when their slot comes up. Scheduled timers are
-/// kept alive by the wheel.
+/// Insertion and cancellation are constant time; a ring's timers move down when their slot comes up. Scheduled timers
+/// are kept alive by the wheel.
 final class TimerWheel {
     private static let slots = 256
     private static let levels = 3

@@ -8,8 +8,9 @@ internal import XDS
 
 /// `istio.v1.auth.IstioCertificateService`: first certificates for a join token, renewals for the current certificate.
 ///
-/// The names in a signing request are ignored. The certificate is for whoever the caller proved to be: a gateway of this
-/// host by its pid, a workload by its certificate, or the service account of a join token, which is used up by it.
+/// The names in a signing request are ignored. The certificate is for whoever the caller proved to be: a gateway of
+/// this host by its pid, a workload by its certificate, or the service account of a join token, which is used up by
+/// it.
 struct CertificateService: Sendable {
     static let path = "/istio.v1.auth.IstioCertificateService/CreateCertificate"
     static let joinAudience = "gatehouse-join"

@@ -6,8 +6,8 @@ internal import XDS
 
 /// The mesh at the newest revision, and every proxy's configuration made from it.
 ///
-/// Registry and translation are pure; this actor holds what they are given beside resources (the connected gateways, the
-/// files that resources may name) and keeps results while nothing they depend on has changed.
+/// Registry and translation are pure; this actor holds what they are given beside resources (the connected gateways,
+/// the files that resources may name) and keeps results while nothing they depend on has changed.
 actor MeshState {
     private struct Made {
         var revision: UInt64

@@ -4,8 +4,8 @@ internal import Serving
 
 /// The metrics of the gateways on this host, merged into one exposition.
 ///
-/// Each gateway leaves the address of its admin listener in its state folder. Every sample gets a label `proxy` with the
-/// gateway's name, so that equal series of two gateways stay apart.
+/// Each gateway leaves the address of its admin listener in its state folder. Every sample gets a label `proxy` with
+/// the gateway's name, so that equal series of two gateways stay apart.
 struct MetricsMerge: Sendable {
     static let bytesMax = 32 << 20
 

@@ -7,8 +7,9 @@ internal import XDS
 
 /// Writes the condition `Programmed` of every resource that shapes a proxy's configuration.
 ///
-/// A resource is programmed when every connected proxy that uses it has acknowledged a version built from a revision at
-/// least as new as the resource, or whose translation did not change. Without such a proxy: `Unknown`, reason `NoProxy`.
+/// A resource is programmed when every connected proxy that uses it has acknowledged a version built from a revision
+/// at least as new as the resource, or whose translation did not change. Without such a proxy: `Unknown`, reason
+/// `NoProxy`.
 actor ProgrammedStatus {
     /// What one proxy is known to serve, over however many streams.
     private struct Proxy {

@@ -112,7 +112,8 @@ struct Supervisor {
         guard stoppingSince == nil else { return }
         stoppingSince = .now()
         for index in children.indices { children[index].stopRestarting() }
-        // Only the gateways hold the sockets now: what they have accepted they answer, and then nobody queues behind them.
+        // Only the gateways hold the sockets now: what they have accepted they answer, and then nobody queues behind
+        // them.
         sockets.releaseAll()
         for child in children.dropFirst() { child.signal(SIGTERM) }
     }

@@ -15,8 +15,8 @@ enum ByteClass {
 
 /// Reads one HTTP/1 head in place: one pass, strict, no allocation (RFC 9112 §2–§6).
 ///
-/// Strictness is the point: wherever two implementations could disagree about where a message ends or what it asks for, the
-/// message is refused (RFC 9112 §11.2). The buffer has eight readable bytes behind its end.
+/// Strictness is the point: wherever two implementations could disagree about where a message ends or what it asks
+/// for, the message is refused (RFC 9112 §11.2). The buffer has eight readable bytes behind its end.
 struct HTTP1HeadParser {
     /// Result of a parse: bytes of the head, 0 for incomplete, -1 for refused (see `status` and `reason`).
     static let incomplete = 0

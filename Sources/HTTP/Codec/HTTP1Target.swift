@@ -87,8 +87,8 @@ extension HTTP1HeadParser {
 
 /// `host[:port]` as Host and :authority carry it.
 enum Authority {
-    /// A registered name of letters, digits, `-`, `.` and `_`, or an IPv6 address in brackets; then at most one port from 0 to
-    /// 65535. RFC 3986 allows more, no DNS name needs it, and back ends differ in how they read it.
+    /// A registered name of letters, digits, `-`, `.` and `_`, or an IPv6 address in brackets; then at most one port
+    /// from 0 to 65535. RFC 3986 allows more, no DNS name needs it, and back ends differ in how they read it.
     static func isValid(_ p: BytePointer, _ count: Int) -> Bool {
         guard count > 0, count <= 512 else { return false }
         var i = 0

@@ -3,14 +3,14 @@ internal import CSys
 
 extension MessageHead {
     /// Removes what must not be forwarded (RFC 9110 §7.6.1): `Connection` and the fields it nominates, `Keep-Alive`,
-    /// `Proxy-Connection`, `TE` unless it says `trailers`, `HTTP2-Settings`, and a request's `Proxy` (httpoxy). Call it once
-    /// per forwarded head, before policies edit it.
+    /// `Proxy-Connection`, `TE` unless it says `trailers`, `HTTP2-Settings`, and a request's `Proxy` (httpoxy). Call
+    /// it once per forwarded head, before policies edit it.
     ///
     /// - Parameter keepingUpgrade: leaves `Upgrade` in place; the codecs then ask for or confirm the upgrade themselves
     ///   (`Connection: upgrade` in HTTP/1, extended CONNECT in HTTP/2). `h2c` is never kept.
     ///
-    /// Nominating a field that frames, addresses or authenticates the message does not remove it: that would let a client
-    /// strip what we or the back end rely on.
+    /// Nominating a field that frames, addresses or authenticates the message does not remove it: that would let a
+    /// client strip what we or the back end rely on.
     public func removeHopByHopFields(keepingUpgrade: Bool) {
         if hasNominations { removeNominated() }
         if has(.connection) { remove(.connection) }

@@ -3,10 +3,11 @@ internal import CSys
 
 /// A request head, a response head or a trailer section, for HTTP/1 and HTTP/2 alike.
 ///
-/// Shape: one block of bytes that holds field lines in wire form (`name: value\r\n`) and the few other texts, and a table of
-/// references into it. Received heads are copied in by one memcpy; unchanged lines leave again as maximal runs. `Host` is not
-/// among the fields: it is `authority`, as in HTTP/2, and is written first by the HTTP/1 codec. `Transfer-Encoding` is never
-/// among them either: framing belongs to the codec. A `Content-Length` field and `contentLength` always agree.
+/// Shape: one block of bytes that holds field lines in wire form (`name: value\r\n`) and the few other texts, and a
+/// table of references into it. Received heads are copied in by one memcpy; unchanged lines leave again as maximal
+/// runs. `Host` is not among the fields: it is `authority`, as in HTTP/2, and is written first by the HTTP/1 codec.
+/// `Transfer-Encoding` is never among them either: framing belongs to the codec. A `Content-Length` field and
+/// `contentLength` always agree.
 ///
 /// Byte views returned from here are valid until the head is changed.
 public final class MessageHead {

@@ -4,7 +4,8 @@ internal import CSys
 extension MessageHead {
     /// Adds a field behind the others.
     ///
-    /// - Returns: false, with nothing added, for a name that is no token or a value with control characters: what policies
+    /// - Returns: false, with nothing added, for a name that is no token or a value with control characters: what
+    ///   policies
     ///   and users compose must never split a message. Also when the head would exceed 256 KiB.
     @discardableResult
     public func append(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool {

@@ -1,7 +1,7 @@
 internal import Base
 
-/// Receives one response and the fate of its stream. Calls come from the loop, never from inside a call into the stream.
-/// The last call is `onEnd`, a head with `endStream`, or `onReset`.
+/// Receives one response and the fate of its stream. Calls come from the loop, never from inside a call into the
+/// stream. The last call is `onEnd`, a head with `endStream`, or `onReset`.
 open class ClientStreamConsumer {
     public init() {}
 
@@ -27,17 +27,18 @@ open class ClientStreamConsumer {
     open func onWritable(_ stream: ClientStream) {}
 }
 
-/// One exchange as the client side of a connection sees it: a request to send and the response, whatever the protocol below.
+/// One exchange as the client side of a connection sees it: a request to send and the response, whatever the protocol
+/// below.
 ///
-/// Send `sendHead`, then `sendData`, at most one `sendTrailers`. The head needs method, path and authority; framing follows
-/// its `contentLength`, otherwise HTTP/1 uses chunked. A head with the field `upgrade` asks for an upgrade (extended CONNECT
-/// in HTTP/2); after a 101, or a 2xx to CONNECT, data is raw in both directions.
+/// Send `sendHead`, then `sendData`, at most one `sendTrailers`. The head needs method, path and authority; framing
+/// follows its `contentLength`, otherwise HTTP/1 uses chunked. A head with the field `upgrade` asks for an upgrade
+/// (extended CONNECT in HTTP/2); after a 101, or a 2xx to CONNECT, data is raw in both directions.
 public class ClientStream {
     public let connection: ClientConnection
     /// Dropped when the stream is over.
     public final var consumer: ClientStreamConsumer?
-    /// The connection carried an exchange before this one. A failure before any response byte may then mean that the peer
-    /// had closed an idle connection.
+    /// The connection carried an exchange before this one. A failure before any response byte may then mean that the
+    /// peer had closed an idle connection.
     public let isReused: Bool
     public internal(set) final var isRequestComplete = false
     public internal(set) final var isResponseStarted = false

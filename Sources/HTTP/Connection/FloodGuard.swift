@@ -4,7 +4,8 @@ internal import CNghttp2
 /// Counts what costs us work and the peer almost nothing (CVE-2019-9512 to 9518, CVE-2023-44487, CVE-2024 CONTINUATION,
 /// CVE-2025-8671). A refusal ends the connection with ENHANCE_YOUR_CALM.
 ///
-/// Limits are per second and connection; they are the scorecard's bar, several times what browsers and gRPC libraries do.
+/// Limits are per second and connection; they are the scorecard's bar, several times what browsers and gRPC libraries
+/// do.
 struct FloodGuard {
     private static let pingsMax = 100
     private static let settingsMax = 50
@@ -42,8 +43,8 @@ struct FloodGuard {
         skip = isServer ? 24 : 0
     }
 
-    /// Looks at the header of every frame in the bytes, before nghttp2 does: it does not report frames of unknown types, nor
-    /// those of closed streams. False when the connection must end.
+    /// Looks at the header of every frame in the bytes, before nghttp2 does: it does not report frames of unknown
+    /// types, nor those of closed streams. False when the connection must end.
     mutating func scan(_ p: BytePointer, _ count: Int, now: MonotonicTime) -> Bool {
         var at = 0
         while at < count {

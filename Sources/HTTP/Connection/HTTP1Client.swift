@@ -63,7 +63,8 @@ final class HTTP1ClientEngine: ClientEngine {
                 deliver(bytes + at, count &- at)
                 return count
             case .idle, .dead:
-                // Nothing was asked: bytes here belong to no request of ours, and trusting them would poison the next one.
+                // Nothing was asked: bytes here belong to no request of ours, and trusting them would poison the next
+                // one.
                 input = .dead
                 transport.close()
                 return count
@@ -176,7 +177,8 @@ final class HTTP1ClientEngine: ClientEngine {
         return used
     }
 
-    /// Bytes behind a complete response belong to no request: whoever got this connection next would take them for its own.
+    /// Bytes behind a complete response belong to no request: whoever got this connection next would take them for
+    /// its own.
     private func noteRest(_ count: Int) {
         if count > 0 { isKeepAlive = false }
     }

@@ -37,7 +37,8 @@ final class HTTP1ClientStream: ClientStream {
         if endStream && framing != .raw { complete() }
     }
 
-    /// A refused upgrade or CONNECT leaves an ordinary exchange whose request is complete; an accepted one is raw from here.
+    /// A refused upgrade or CONNECT leaves an ordinary exchange whose request is complete; an accepted one is raw
+    /// from here.
     func settleUpgrade(_ head: MessageHead) {
         if head.status == 101 {
             framing = .raw

@@ -245,7 +245,8 @@ final class HTTP1ServerEngine: ServerEngine {
             endExchange()
             return
         }
-        // Answered early. Dropping a small rest keeps the connection; anything else is cut off after the answer arrived.
+        // Answered early. Dropping a small rest keeps the connection; anything else is cut off after the answer
+        // arrived.
         forget(stream)
         if canDrain && !isLast {
             transport.resumeReading()
@@ -329,8 +330,8 @@ final class HTTP1ServerEngine: ServerEngine {
     }
 
     override func drain() {
-        // A busy connection ends with its response, which says close. An idle one is kept for a moment: a request that is
-        // on its way already is answered, with close, instead of meeting a closed socket.
+        // A busy connection ends with its response, which says close. An idle one is kept for a moment: a request
+        // that is on its way already is answered, with close, instead of meeting a closed socket.
         guard input == .head && !isHeadPartial else { return }
         phaseStart = transport.loop.now
         timer.arm(within: Self.drainGrace, on: transport.loop)

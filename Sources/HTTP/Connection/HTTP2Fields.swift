@@ -36,7 +36,8 @@ extension MessageHead {
         append(.cookie, joined.bytes)
     }
 
-    /// Builds nghttp2's list: `pseudo` entries written by `fill`, then every field that HTTP/2 may carry. Valid in `body` only.
+    /// Builds nghttp2's list: `pseudo` entries written by `fill`, then every field that HTTP/2 may carry. Valid in
+    /// `body` only.
     func withNameValues(
         pseudo: Int,
         fill: (UnsafeMutablePointer<nghttp2_nv>) -> Void,

@@ -3,8 +3,8 @@ internal import Transport
 
 /// What both sides keep per HTTP/2 stream: the outgoing body and the incoming head.
 ///
-/// nghttp2 holds an unretained pointer to it as the stream's user data; the session's list keeps it alive until nghttp2 has
-/// reported the stream closed or the session is gone.
+/// nghttp2 holds an unretained pointer to it as the stream's user data; the session's list keeps it alive until
+/// nghttp2 has reported the stream closed or the session is gone.
 final class HTTP2Stream {
     /// Content that may wait per stream before its source is asked to pause, and when it may go on.
     static let highWatermark = 24 << 10

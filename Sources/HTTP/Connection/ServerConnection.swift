@@ -40,8 +40,8 @@ open class ServerConnectionDelegate {
     /// The codec refused a message by itself: it answered `status` (0: no answer) and closes the connection or stream.
     open func onRejected(_ connection: ServerConnection, status: UInt16, reason: StaticString) {}
 
-    /// HTTP/1: the client finished sending while it waits for a response. Most such clients are gone (only RFC 9112 §9.6 says
-    /// that they may still listen): end what would never end by itself, with `connection.close()`.
+    /// HTTP/1: the client finished sending while it waits for a response. Most such clients are gone (only RFC 9112
+    /// §9.6 says that they may still listen): end what would never end by itself, with `connection.close()`.
     open func onPeerFinished(_ connection: ServerConnection) {}
 
     /// The connection is gone; its streams have been told before.
@@ -50,7 +50,8 @@ open class ServerConnectionDelegate {
 
 /// HTTP on an accepted connection: HTTP/1, or HTTP/2 by ALPN or by its preface.
 ///
-/// Attach it to a connection that is plain, or whose TLS was started or is established; it replaces the connection's handler.
+/// Attach it to a connection that is plain, or whose TLS was started or is established; it replaces the connection's
+/// handler.
 public final class ServerConnection: ConnectionHandler {
     public let transport: Connection
     public let options: ServerOptions

@@ -1,8 +1,8 @@
 internal import Base
 
-/// Receives one request's body and the fate of its stream. Calls come from the loop, never from inside a call into the
-/// stream. The last call is `onEnd` or `onReset`; only `onWritable` may follow `onEnd`, and `onReset` may still come while the
-/// response is unfinished.
+/// Receives one request's body and the fate of its stream. Calls come from the loop, never from inside a call into
+/// the stream. The last call is `onEnd` or `onReset`; only `onWritable` may follow `onEnd`, and `onReset` may still
+/// come while the response is unfinished.
 open class ServerStreamConsumer {
     public init() {}
 
@@ -26,9 +26,10 @@ open class ServerStreamConsumer {
 /// protocol below.
 ///
 /// Order of sending: any number of `sendInformational`, one `sendHead`, any number of `sendData`, at most one
-/// `sendTrailers`; what comes out of order is ignored. The codec frames the content by the head: `contentLength` as it says,
-/// otherwise chunked, or by closing for HTTP/1.0. Upgrades: a request that wants one has the field `upgrade` (HTTP/2 extended
-/// CONNECT arrives in the same form); answering it with status 101, or CONNECT with 2xx, makes data raw in both directions.
+/// `sendTrailers`; what comes out of order is ignored. The codec frames the content by the head: `contentLength` as
+/// it says, otherwise chunked, or by closing for HTTP/1.0. Upgrades: a request that wants one has the field `upgrade`
+/// (HTTP/2 extended CONNECT arrives in the same form); answering it with status 101, or CONNECT with 2xx, makes data
+/// raw in both directions.
 public class ServerStream {
     /// The request. The stream's owner may edit it; hop-by-hop fields are still there (see `removeHopByHopFields`).
     public let head: MessageHead

@@ -1,7 +1,7 @@
 /// A rule about one text.
 ///
-/// Source: Envoy `type.matcher.v3.StringMatcher`. Matching is on bytes; `ignoresCase` folds ASCII letters only and never
-/// applies to a regex.
+/// Source: Envoy `type.matcher.v3.StringMatcher`. Matching is on bytes; `ignoresCase` folds ASCII letters only and
+/// never applies to a regex.
 public struct StringMatcher: Hashable, Sendable {
     public enum Pattern: Hashable, Sendable {
         case exact(String)

@@ -10,7 +10,8 @@ public indirect enum MetadataValue: Hashable, Sendable {
     case object([String: MetadataValue])
 }
 
-/// Filter name → its values. Endpoint subsets and TLS modes are chosen by `envoy.lb` and `envoy.transport_socket_match`.
+/// Filter name → its values. Endpoint subsets and TLS modes are chosen by `envoy.lb` and
+/// `envoy.transport_socket_match`.
 public typealias Metadata = [String: [String: MetadataValue]]
 
 /// Where bytes of a certificate or a body come from. Inline text and inline bytes are the same here.
