@@ -141,10 +141,13 @@ actor ProgrammedStatus {
             set("False", text.contains("PortConflict") ? "PortConflict" : "Rejected", "\(rejected.name): \(text)")
         } else if done.count < using.count {
             set("False", "Pending", "\(done.count)/\(using.count) proxies")
-        } else if let problem = problems.sorted().first {
+        } else if let problem = problems.filter({ $0.reason != .notEffective }).sorted().first {
             set("False", problem.reason.rawValue, problem.message)
         } else {
-            set("True", "Programmed", "\(done.count)/\(using.count) proxies")
+            // What has no effect on some proxies, as a client key meant for the egress gateway has none on sidecars, is
+            // carried out all the same.
+            let note = problems.sorted().first.map { "; \($0.message)" } ?? ""
+            set("True", "Programmed", "\(done.count)/\(using.count) proxies\(note)")
         }
         return condition
     }

@@ -13,7 +13,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 from harness import TESTS, run
 
-import test_command_line  # noqa: F401  (each import registers its tests, in this order)
+import test_readme  # noqa: F401  (each import registers its tests, in this order)
+import test_command_line  # noqa: F401
 import test_ingress  # noqa: F401
 import test_egress  # noqa: F401
 import test_api  # noqa: F401
