@@ -17,9 +17,10 @@ public enum OpenAPIDocument {
             "openapi": "3.1.0",
             "info": [
                 "title": "Gatehouse admin API", "version": .string(version),
-                "description":
+                "description": .string(
                     "Kubernetes API conventions for the resources of Istio and Gatehouse. "
-                    + "A write is durable when answered.",
+                        + "A write is durable when answered."
+                ),
                 "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
             ],
             "servers": [["url": "/"]],
