@@ -8,17 +8,18 @@ CHECKS := --explicit-target-dependency-import-check error
 export SWIFT_BACKTRACE := enable=no
 
 PACKAGES := libssl-dev libnghttp2-dev zlib1g-dev libsqlite3-dev libre2-dev libc-ares-dev pkg-config \
-            ca-certificates curl openssl python3 nginx-light
+            ca-certificates curl openssl python3 nginx-light git g++
 PKG_CONFIG_NAMES := openssl libnghttp2 sqlite3 zlib re2 libcares
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help deps run test demo bench release debug unit e2e tidy format fuzz clean
+.PHONY: help deps bench-deps run test demo bench release debug unit e2e tidy format fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## install what a fresh Debian 12 with a Swift toolchain lacks
-	@if pkg-config --exists $(PKG_CONFIG_NAMES) 2>/dev/null && command -v curl openssl python3 nginx >/dev/null; then \
+	@if pkg-config --exists $(PKG_CONFIG_NAMES) 2>/dev/null && command -v curl >/dev/null && command -v openssl >/dev/null \
+	  && command -v python3 >/dev/null && command -v nginx >/dev/null && command -v git >/dev/null; then \
 	  echo "deps: all present"; \
 	else \
 	  $(SUDO) apt-get update -qq && \
@@ -52,7 +53,12 @@ format: ## rewrite sources in the house format
 test: deps ## everything
 	@Tests/run-all.sh
 
-bench: release ## CPU per request beside nginx, HAProxy and Envoy
+bench-deps: deps
+	@command -v gcc >/dev/null && command -v wrk >/dev/null && command -v h2load >/dev/null && command -v haproxy >/dev/null || \
+	  { $(SUDO) apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends wrk nghttp2-client haproxy gcc libc6-dev >/dev/null; }
+
+bench: release bench-deps ## CPU per request beside nginx, HAProxy and Envoy
 	python3 Benchmarks/bench.py
 
 fuzz: deps ## longer fuzz runs of every parser

@@ -14,17 +14,20 @@ def control_plane_away(q):
     control = child(q, "control")
     with Load(q.ports["http"], "shop.example.com", clients=2) as load:
         os.kill(serve, signal.SIGSTOP)  # so that the supervisor does not bring it back yet
-        os.kill(control, signal.SIGKILL)
-        time.sleep(0.5)
-        equal(q.https("shop.example.com", "/", "-H", "end-user: jason")[0], 200, "ingress without control")
-        ports = q.sidecars["reviews-v2"]
-        load.stop()
-        before = list(load.failures)
-        q.stop("reviews-v2")
-        q.start_sidecar("reviews-v2", "v2", token=False, reuse=ports)
-        equal(q.curl("-H", "Host: reviews", f"http://127.0.0.1:{ports['outbound']}/")[0], 200, "restarted sidecar")
-        eventually(lambda: q.https("shop.example.com", "/", "-H", "end-user: jason")[0] == 200, what="v2 through ingress")
-        os.kill(serve, signal.SIGCONT)
+        try:
+            os.kill(control, signal.SIGKILL)
+            time.sleep(0.5)
+            equal(q.https("shop.example.com", "/", "-H", "end-user: jason")[0], 200, "ingress without control")
+            ports = q.sidecars["reviews-v2"]
+            load.stop()
+            before = list(load.failures)
+            q.stop("reviews-v2")
+            q.start_sidecar("reviews-v2", "v2", token=False, reuse=ports)
+            url = f"http://127.0.0.1:{ports['outbound']}/"
+            eventually(lambda: q.curl("-H", "Host: reviews", url)[0] == 200, what="restarted sidecar")
+            eventually(lambda: q.https("shop.example.com", "/", "-H", "end-user: jason")[0] == 200, what="v2")
+        finally:
+            os.kill(serve, signal.SIGCONT)
     equal(before, [], "failures while the control process was away")
     wait_for_api(q)
     items = q.api("GET", "/apis/networking.istio.io/v1/virtualservices")["items"]
