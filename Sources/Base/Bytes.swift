@@ -42,6 +42,8 @@ public struct SpillBuffer {
 
     @inlinable public var isEmpty: Bool { count == 0 }
 
+    @inlinable public var hasBlock: Bool { base != nil }
+
     /// The first byte; valid until the next mutation. Nil when nothing was ever appended.
     @inlinable public var start: MutableBytePointer? {
         guard let base else { return nil }
@@ -114,5 +116,40 @@ public struct SpillBuffer {
     public mutating func release() {
         base?.deallocate()
         self = SpillBuffer()
+    }
+}
+
+/// Emptied blocks of one event loop, kept for the next small body instead of a visit to the allocator.
+///
+/// Why: a response body that waits for its frame lives for one event batch; its block is too large for malloc's
+/// per-thread cache and took the slow path both ways.
+public struct SpareBuffers: ~Copyable {
+    /// Blocks kept, and the largest one worth keeping.
+    public static let countMax = 64
+    public static let bytesMax = 16 << 10
+
+    private var buffers: [SpillBuffer] = []
+
+    public init() {}
+
+    deinit {
+        for index in buffers.indices {
+            var buffer = buffers[index]
+            buffer.release()
+        }
+    }
+
+    /// An empty buffer, with a block when one is at hand.
+    public mutating func take() -> SpillBuffer { buffers.popLast() ?? SpillBuffer() }
+
+    /// Takes the block of an emptied buffer; leaves `buffer` without one.
+    public mutating func give(_ buffer: inout SpillBuffer) {
+        guard buffer.hasBlock, buffer.capacity <= Self.bytesMax, buffers.count < Self.countMax else {
+            buffer.release()
+            return
+        }
+        buffer.clear()
+        buffers.append(buffer)
+        buffer = SpillBuffer()
     }
 }

@@ -43,6 +43,8 @@ public final class EventLoop: @unchecked Sendable {
     private let timers: TimerWheel
     private let isStopping = Atomic<Bool>(false)
     private let inbox = Atomic<UnsafeMutableRawPointer?>(nil)
+    /// Emptied blocks for small bodies; see the type.
+    public var spareBuffers = SpareBuffers()
     private var deferred: [DeferredWork] = []
     private var running: [DeferredWork] = []
     private var removed: [EventSource] = []

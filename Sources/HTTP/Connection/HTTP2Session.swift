@@ -231,7 +231,7 @@ class HTTP2Session: DeferredWork {
             flood.dataFramesSent &+= 1
         }
         if stream.body.isEmpty {
-            stream.body.release()
+            transport.loop.spareBuffers.give(&stream.body)
             if stream.isEnding {
                 flags |= gh_h2_eof
                 if let trailers = stream.trailers {

@@ -64,6 +64,7 @@ final class HTTP2Stream {
     func send(_ bytes: UnsafeRawBufferPointer, ends: Bool) {
         if bytes.count > 0, let p = bytes.baseAddress {
             if body.isEmpty { lastOutput = session.transport.loop.now }
+            if !body.hasBlock { body = session.transport.loop.spareBuffers.take() }
             body.append(p.assumingMemoryBound(to: UInt8.self), bytes.count)
             if body.count > HTTP2Stream.highWatermark { isCongested = true }
         }
