@@ -15,6 +15,7 @@ internal import Foundation
 
     /// Wrong arguments end with status 2, failures of the work itself with 1.
     static func main() {
+        AllocatorTuning.apply()
         gh_ignore_broken_pipes()
         do {
             var command = try parseAsRoot()

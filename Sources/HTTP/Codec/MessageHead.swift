@@ -223,6 +223,14 @@ extension UnsafeRawBufferPointer {
     }
 }
 
+extension UnsafeRawBufferPointer {
+    /// Byte for byte, without the generic machinery of `elementsEqual`.
+    func isSame(as literal: StaticString) -> Bool {
+        guard count == literal.utf8CodeUnitCount, let p = baseAddress else { return count == literal.utf8CodeUnitCount }
+        return memcmp(p, literal.utf8Start, count) == 0
+    }
+}
+
 /// Whether every byte may stand in a field name (RFC 9110 §5.6.2), and there is at least one.
 func isToken(_ text: UnsafeRawBufferPointer) -> Bool {
     for b in text {

@@ -83,9 +83,7 @@ final class HTTP2ServerSession: HTTP2Session {
             if !head.append(.upgrade, value) { stream.flaw = "the protocol is malformed" }
         default:
             // :scheme. Which one a request really came with is the connection's knowledge, not the client's.
-            if !value.elementsEqual("http".utf8) && !value.elementsEqual("https".utf8) {
-                stream.flaw = "an unknown scheme"
-            }
+            if !value.isSame(as: "http") && !value.isSame(as: "https") { stream.flaw = "an unknown scheme" }
         }
     }
 
