@@ -40,8 +40,8 @@ ADS = [(3, []), (6, 2)]
 WRAPPED_MAX = [(1, 1_000_000_000)]
 
 
-def http_filter(name, message):
-    return [(1, "envoy.filters.http." + name), (4, any_of(message, []))]
+def http_filter(name, message, fields=()):
+    return [(1, "envoy.filters.http." + name), (4, any_of(message, list(fields)))]
 
 
 def connection_manager(route_name):
@@ -50,8 +50,9 @@ def connection_manager(route_name):
         (3, [(1, ADS), (2, route_name)]),
         (5, http_filter("cors", "extensions.filters.http.cors.v3.Cors")),
         (5, http_filter("fault", "extensions.filters.http.fault.v3.HTTPFault")),
-        (5, http_filter("router", "extensions.filters.http.router.v3.Router")),
+        (5, http_filter("router", "extensions.filters.http.router.v3.Router", [(4, 1)])),  # suppress_envoy_headers
         (14, [(1, 1)]),  # use_remote_address
+        (15, [(1, 0)]),  # generate_request_id: the peers make none either
         (30, [(1, 1)]),  # normalize_path
     ])
 
