@@ -7,6 +7,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -145,6 +146,7 @@ def main():
             print(f"bench: `{tool}` is not installed (apt: wrk, nghttp2-client, util-linux, openssl)")
     rows = [row for row in rows if shutil.which(ROWS[row][2](0, 0)[0])]
     prepare(options.run_dir)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended too
     sys.exit(run(options, rows))
 
 

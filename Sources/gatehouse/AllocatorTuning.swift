@@ -15,7 +15,8 @@ enum AllocatorTuning {
         guard CommandLine.arguments.count > 1, ["gateway", "sidecar"].contains(CommandLine.arguments[1]) else { return }
         if let present = getenv(name) {
             // Ours: in force already, and no business of programs that this one starts.
-            if String(cString: present) == value { unsetenv(name) }
+            // The loader may have cut the text at its first colon.
+            if value.hasPrefix(String(cString: present)) { unsetenv(name) }
             return
         }
         guard let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else { return }
