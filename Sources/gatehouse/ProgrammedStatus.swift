@@ -73,8 +73,12 @@ actor ProgrammedStatus {
         schedule()
     }
 
-    func rejected(_ node: Node, detail: String) {
-        proxies[node.id]?.rejection = detail
+    /// What was stored at the refused revision is not in force, even when part of it had been accepted before.
+    func rejected(_ node: Node, revision: UInt64, detail: String) {
+        guard var proxy = proxies[node.id] else { return }
+        proxy.rejection = detail
+        proxy.acknowledged = min(proxy.acknowledged, revision > 0 ? revision - 1 : 0)
+        proxies[node.id] = proxy
         schedule()
     }
 

@@ -69,9 +69,13 @@ struct ProxyProcess: Sendable {
             if let refusal = await plane.apply(snapshot) { throw ValidationError("\(file): \(refusal)") }
             return
         }
-        async let renewals: Void = renew(plane, credential)
-        await ProxyFeed(settings: settings, plane: plane, credential: credential).run()
-        try await renewals
+        // Whichever ends first ends both: a refused join must end the process while the feed still waits for it.
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await renew(plane, credential) }
+            group.addTask { await ProxyFeed(settings: settings, plane: plane, credential: credential).run() }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
     }
 
     private func renew(_ plane: DataPlane, _ credential: WorkloadCredential) async throws {
