@@ -12,7 +12,7 @@ public struct AdminRequest: Sendable {
         case development
     }
 
-    /// The largest body that is read, in bytes. A larger one is answered 413. Source: ADMIN-API §2, verbs and codes.
+    /// The largest body that is read, in bytes. A larger one is answered 413.
     public static let bodyBytesMax = 8 << 20
 
     public var method: String

@@ -2,7 +2,7 @@ internal import Resources
 internal import Store
 
 extension AdminRouter {
-    /// `POST /apis/gatehouse.io/v1/apply`: several documents, one revision, all or none. Source: ADMIN-API §3.1.
+    /// `POST /apis/gatehouse.io/v1/apply`: several documents, one revision, all or none.
     func applyBatch(_ call: Call) async throws -> AdminResponse {
         let batch = try Batch(call)
         let context = call.writeContext(verb: "apply", isDryRun: try call.isDryRun)
@@ -183,7 +183,7 @@ struct Batch: Sendable {
         return all
     }
 
-    /// A manifest without a namespace goes to `default` (DECISIONS 1).
+    /// A manifest without a namespace goes to `default`.
     private static func settled(_ value: JSONValue) -> JSONValue {
         guard case .object(var object) = value, let word = object["kind"]?.stringValue,
             let kind = ResourceKind(rawValue: word), kind.descriptor.isNamespaced,

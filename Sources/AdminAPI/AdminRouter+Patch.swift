@@ -34,7 +34,7 @@ extension AdminRouter {
     }
 }
 
-/// A patch in one of the forms that are served. Source: KUBECTL.md §2.
+/// A patch in one of the forms that are served. Source: what kubectl asks for.
 enum Patch: Sendable {
     case merge(JSONValue)
     case strategic(JSONValue)

@@ -9,7 +9,7 @@ extension AdminRouter {
 
     /// `POST …/serviceaccounts/{name}/token`: a TokenRequest, as `kubectl create token` sends it.
     ///
-    /// Audience `gatehouse-join` makes the single-use token for a workload's first certificate (DECISIONS 18);
+    /// Audience `gatehouse-join` makes the single-use token for a workload's first certificate;
     /// without an audience, or with `gatehouse`, a bearer token for this API. The annotation `gatehouse.io/role` of
     /// the ServiceAccount (`admin`, `view`, `proxy`) says what its bearer tokens may do. The secret is in this answer
     /// and nowhere else.

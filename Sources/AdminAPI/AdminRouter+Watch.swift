@@ -6,7 +6,7 @@ extension AdminRouter {
     private static let watchSecondsDefault = 1800
     private static let watchSecondsMax = 86_400
 
-    /// `GET …?watch=true`: one JSON object per line, as it happens. Source: KUBECTL.md §3.
+    /// `GET …?watch=true`: one JSON object per line, as it happens. Source: what kubectl asks for.
     func watch(_ selection: Selection, _ call: Call, apiVersion: String) async throws -> AdminResponse {
         let representation = try call.representation()
         guard representation != .yaml else { throw StatusError.notAcceptable() }

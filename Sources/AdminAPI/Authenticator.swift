@@ -37,8 +37,7 @@ public struct Caller: Sendable, Equatable {
 ///
 /// Secrets are compared as SHA-256 hashes in constant time. Wrong ones are counted per source; beyond
 /// `failuresPerMinuteMax` the source is told to wait (429). A right one is never kept waiting: 256 random bits cannot
-/// be guessed, and a client with a stale token must not lock out its neighbours behind one address. Source: ADMIN-API
-/// §1, RELIABILITY S1.
+/// be guessed, and a client with a stale token must not lock out its neighbours behind one address.
 final class Authenticator: Sendable {
     static let failuresPerMinuteMax = 10
     /// How many sources are remembered; beyond it the oldest minute is forgotten at once.
@@ -144,6 +143,6 @@ final class Authenticator: Sendable {
 enum TokenAudience {
     /// The admin API.
     static let api = "gatehouse"
-    /// A workload's first certificate. Source: DECISIONS 18.
+    /// A workload's first certificate.
     static let join = "gatehouse-join"
 }

@@ -1,6 +1,6 @@
 internal import Resources
 
-/// The documents by which clients learn what is served. Source: KUBECTL.md §1, §2.
+/// The documents by which clients learn what is served. Source: what kubectl asks for.
 enum Discovery {
     /// `GET /api`.
     static let coreVersions: JSONValue = [

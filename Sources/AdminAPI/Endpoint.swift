@@ -34,8 +34,7 @@ enum Operation: Sendable, Equatable {
     case applyBatch
     case listProxies
 
-    /// Probes answer anybody, so that orchestrators need no credentials; they say nothing but yes or no. Source:
-    /// RELIABILITY S1.
+    /// Probes answer anybody, so that orchestrators need no credentials; they say nothing but yes or no.
     var isPublic: Bool { self == .live || self == .ready }
 
     /// True when nothing is changed by it.

@@ -50,7 +50,7 @@ enum Representation: Equatable, Sendable {
     /// What the client prefers among what is served; nil when nothing it accepts is served (406).
     ///
     /// Kubernetes clients list several JSON profiles in order of preference at equal quality, so the order of the
-    /// list decides between equals. Source: KUBECTL.md §2.
+    /// list decides between equals. Source: what kubectl asks for.
     static func preferred(_ accept: [String]) -> Representation? {
         let ranges = accept.flatMap { $0.split(separator: ",") }.map { MediaType(parsing: $0) }.filter {
             $0.quality > 0
@@ -93,7 +93,7 @@ enum Representation: Equatable, Sendable {
 enum BodyFormat: Equatable, Sendable {
     case json
     case yaml
-    /// No type declared: JSON when it starts with `{` or `[`, else YAML. Source: KUBECTL.md §2.
+    /// No type declared: JSON when it starts with `{` or `[`, else YAML. Source: what kubectl asks for.
     case undeclared
     case mergePatch
     case jsonPatch

@@ -1,7 +1,7 @@
 internal import Resources
 
 /// `/openapi/v3`: an OpenAPI 3.0 document per group and version, in the form that kubectl from 1.27 on reads for
-/// `apply`, `explain` and `--dry-run=server`. Source: KUBECTL.md §1, §3.
+/// `apply`, `explain` and `--dry-run=server`. Source: what kubectl asks for.
 enum OpenAPIGroups {
     /// `GET /openapi/v3`. The address carries the version of the schema, so that clients may keep a document for ever.
     static let index: JSONValue = {

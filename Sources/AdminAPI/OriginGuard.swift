@@ -2,7 +2,7 @@
 ///
 /// A page of another origin can make a browser send requests here, with the browser's stored credentials, or with
 /// none where none are needed. Two signs give it away: `Origin` names another site, or (after DNS rebinding) `Host`
-/// is not a name of ours. Source: ADMIN-API §1.
+/// is not a name of ours.
 enum OriginGuard {
     static func check(_ request: AdminRequest) throws(StatusError) {
         let host = request.header("host") ?? ""

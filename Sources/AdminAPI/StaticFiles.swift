@@ -5,7 +5,7 @@ internal import Foundation
 /// What a path may name is decided on the decoded path, segment by segment, before the file system is asked: `.`,
 /// `..`, empty segments, dotfiles, backslashes and control bytes name nothing. Each step is then opened relative to
 /// the one before with `O_NOFOLLOW`, so a symbolic link, inside or out, is never followed, whatever happens to the
-/// tree meanwhile. Source: RELIABILITY S2.
+/// tree meanwhile.
 struct StaticFiles: Sendable {
     /// The largest file served, in bytes.
     static let fileBytesMax = 4 << 20

@@ -3,7 +3,7 @@ internal import Resources
 /// A refusal, in the words of Kubernetes: becomes a `Status` body, or RFC 9457 problem details when the client asks
 /// for them.
 ///
-/// Source: KUBECTL.md §3 (reasons and codes), ADMIN-API §2 "Errors".
+/// Source: the Kubernetes API conventions; reasons and codes as kubectl understands them.
 public struct StatusError: Error, Equatable, Sendable {
     /// One thing that is wrong, with its place.
     public struct Cause: Equatable, Sendable {

@@ -4,7 +4,7 @@ internal import Resources
 ///
 /// Objects merge member by member as in RFC 7396. A list with a merge key merges item by item, a list of words that
 /// is a set merges by value, any other list is replaced. Directives: `$patch` (`replace`, `delete`),
-/// `$deleteFromPrimitiveList/F`, `$setElementOrder/F`, `$retainKeys`. Source: KUBECTL.md §3 and Kubernetes'
+/// `$deleteFromPrimitiveList/F`, `$setElementOrder/F`, `$retainKeys`. Source: kubectl's requests and Kubernetes'
 /// "strategic-merge-patch" design note.
 enum StrategicMergePatch {
     /// The member that tells the items of a list apart, by the name of the list.

@@ -1,7 +1,7 @@
 internal import Crypto
 internal import Resources
 
-/// The Table form of objects: what `kubectl get` prints. Source: KUBECTL.md §3.
+/// The Table form of objects: what `kubectl get` prints. Source: what kubectl asks for.
 struct TableForm {
     /// What each row carries beside its cells (`includeObject`).
     enum Content {

@@ -8,7 +8,7 @@ public enum Manifest {
         public var source: SourceMap
     }
 
-    /// What a manifest that says no namespace gets (DECISIONS 1).
+    /// What a manifest that says no namespace gets.
     public static let defaultNamespace = "default"
 
     /// The documents of a body. JSON has one; YAML may have several between `---` lines, empty ones are dropped.

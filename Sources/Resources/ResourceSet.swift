@@ -40,7 +40,7 @@ public struct ResourceSet: Sendable {
     }
 
     /// All of a kind in the order that decides between conflicting configuration: oldest first, then name, then
-    /// namespace. Source: SEMANTICS §1 (Istio's ordering key, with a counter in place of whole seconds).
+    /// namespace. Source: Istio's ordering key, with a counter in place of whole seconds.
     public func typed<S: ResourceSpec>(_ type: S.Type = S.self, namespace: String? = nil) -> [Typed<S>] {
         (tables[S.kind] ?? [:]).values
             .filter { namespace == nil || $0.metadata.namespace == namespace }

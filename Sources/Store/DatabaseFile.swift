@@ -11,7 +11,7 @@ enum DatabaseFile {
     /// Opens or creates the database and brings it to the newest layout.
     ///
     /// WAL with `synchronous=FULL`: a commit is answered after its log record is on the disk, so an acknowledged
-    /// write survives a power cut (with NORMAL it does not; see RELIABILITY R7).
+    /// write survives a power cut (with NORMAL it does not).
     static func open(directory: String) throws(StoreError) -> DatabaseQueue {
         let path = directory + "/" + name
         try create(path)

@@ -1,7 +1,7 @@
 public import Resources
 
 extension ResourceStore {
-    /// The namespaces that exist from the first start. Source: DECISIONS 1.
+    /// The namespaces that exist from the first start.
     public static let firstNamespaces = ["default", "istio-system", "kube-system"]
 
     /// Stores what a new database starts with: its namespaces and `MeshConfig/default`. Does nothing once there is a

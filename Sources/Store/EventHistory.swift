@@ -5,7 +5,7 @@ internal import Resources
 /// Shape: events in order of resourceVersion. Older ones that the database still keeps are read from there
 /// (`ResourceStore.events`).
 struct EventHistory {
-    /// How many events are kept, here and in the database. Source: ADMIN-API §2.
+    /// How many events are kept, here and in the database.
     static let eventsMax = 10_000
     /// For how long, in seconds.
     static let ageMax: Int64 = 3600

@@ -4,7 +4,7 @@ internal import Resources
 /// Turns objects into the bytes of their rows and back: Secrets sealed with AES-256-GCM, everything else as JSON text.
 ///
 /// The context of a seal is kind, namespace, name and resourceVersion, so that a sealed row cannot be put in the
-/// place of another or of an older one. Source: ADMIN-API §3.9.
+/// place of another or of an older one.
 struct ObjectCoder: Sendable {
     let key: SealingKey
 

@@ -13,7 +13,7 @@ public struct ObjectEvent: Sendable {
     public var resourceVersion: UInt64
     /// The revision of the request that caused it; for a status change the revision it was computed from.
     public var revision: UInt64
-    /// Only the status changed: no push follows from it (DECISIONS 16).
+    /// Only the status changed: no push follows from it.
     public var isStatusOnly: Bool
     /// The object after the event; for a deletion the object as it was, with the resourceVersion of the deletion.
     public var resource: Resource

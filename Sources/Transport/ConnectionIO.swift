@@ -69,7 +69,7 @@ extension Connection {
             let size = receiveSize
             let count = gh_recv(descriptor, loop.scratch, size)
             if count > 0 {
-                // A short read means drained: the next arrival raises its own edge (DATAPLANE rule 2).
+                // A short read means drained: the next arrival raises its own edge.
                 if count < size { if !sawPeerClose { isReadable = false } } else { noteFullReceive() }
                 lastActive = loop.now
                 bytesReceived &+= UInt64(count)

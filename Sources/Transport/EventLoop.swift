@@ -6,14 +6,13 @@ internal import Synchronization
 /// completion.
 ///
 /// Order within a batch: events, timers, jobs, then deferred work until none is left; last, what was closed is
-/// released. Descriptors are registered once and edge triggered; there is no epoll_ctl per request (DATAPLANE rules
-/// 1, 2, 4, 8, 10).
+/// released. Descriptors are registered once and edge triggered; there is no epoll_ctl per request.
 ///
 /// `@unchecked Sendable`: only `submit` and `stop` may be called from other threads, and they touch nothing but
 /// atomics and an eventfd. Every other member belongs to the thread that calls `run()` (before `run()`: to the
 /// creating thread).
 public final class EventLoop: @unchecked Sendable {
-    /// Bytes one receive may bring (DATAPLANE rule 11). One block per thread, shared by all its connections.
+    /// Bytes one receive may bring. One block per thread, shared by all its connections.
     public static let scratchBytes = 256 << 10
     /// Readable bytes behind each scratch block, for parsers that load whole words.
     static let slack = 64

@@ -12,7 +12,7 @@ open class AcceptHandler {
 /// A listening TCP or unix-domain socket on one loop.
 ///
 /// Several workers may bind the same address (SO_REUSEPORT): the kernel spreads connections. Up to 16 are accepted per
-/// wake-up, so that one busy port does not starve established connections (DATAPLANE rule 9).
+/// wake-up, so that one busy port does not starve established connections.
 public final class ListeningSocket: EventSource {
     private static let acceptsPerTurn = 16
     private static let queueMax = 4096

@@ -1,7 +1,7 @@
 internal import Base
 internal import COpenSSL
 
-/// What the BIO callbacks see. One per loop: only one session is worked on at a time (DATAPLANE rule 7).
+/// What the BIO callbacks see. One per loop: only one session is worked on at a time.
 struct TLSIO {
     var input: BytePointer?
     var inputCount = 0

@@ -3,7 +3,7 @@ internal import HTTP
 /// Connections of one pool, last in first out, each knowing its place by its `tag`.
 ///
 /// Why not an array: pushing and popping happens for every request, and a pointer spares the uniqueness and exclusivity
-/// checks (DATAPLANE rule 14). Lifetime: `deinitialize` on pop hands the reference to the caller.
+/// checks. Lifetime: `deinitialize` on pop hands the reference to the caller.
 struct ConnectionStack: ~Copyable {
     private var base: UnsafeMutablePointer<ClientConnection>
     private var capacity = 8

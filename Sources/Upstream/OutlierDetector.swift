@@ -2,7 +2,7 @@ public import Base
 
 /// When an endpoint that keeps failing is taken out, and for how long.
 ///
-/// Source: Envoy outlier detection, consecutive 5xx, gateway and local-origin detection; SEMANTICS: ejection lasts
+/// Source: Envoy outlier detection, consecutive 5xx, gateway and local-origin detection; ejection lasts
 /// base × times ejected, capped; a sweep that finds a healthy endpoint forgives one ejection.
 public struct OutlierPolicy: Equatable, Sendable {
     /// Zero switches the detection off.

@@ -6,7 +6,7 @@ import Testing
 
 @testable import AdminAPI
 
-/// Who may do what. Source: RELIABILITY S1, S2, S3.
+/// Who may do what.
 @Suite struct AccessTests {
     let fixture: APIFixture
 

@@ -109,7 +109,7 @@ import Testing
         #expect(await fixture.router.handle(request).status == 413)
     }
 
-    /// RELIABILITY R3: whatever the body, a 4xx and no effect.
+    /// Whatever the body, a 4xx and no effect.
     @Test func `four hundred malformed bodies change nothing and never cause a 5xx`() async throws {
         let seed: UInt64 = 20_261_124
         var random = SeededGenerator(seed: seed)
@@ -167,7 +167,7 @@ import Testing
     }
 }
 
-/// What a failing store is answered with. Source: RELIABILITY R8.
+/// What a failing store is answered with.
 @Suite struct StoreErrorTests {
     static let rows: [(reason: StoreError.Reason, code: Int)] = [
         (.full, 507), (.readOnly, 503), (.unavailable, 503), (.corrupt, 503), (.wrongKey, 503), (.closed, 503),

@@ -3,7 +3,7 @@ import Resources
 import Store
 import Testing
 
-/// What survives when the process or the disk fails. Source: RELIABILITY R6, R8.
+/// What survives when the process or the disk fails.
 @Suite(.serialized) struct FaultTests {
     @Test(arguments: 1...8)
     func `no acknowledged write is lost when the process is killed`(round: Int) async throws {

@@ -6,7 +6,7 @@ internal import Transport
 /// One HTTP/2 connection's frames, by nghttp2. Both sides derive from it.
 ///
 /// Received bytes go in with `receive`; frames to send are fetched once per batch (`runDeferred`), so that everything
-/// that one batch produced leaves in one write (DATAPLANE rule 8). Windows are returned to the peer by hand, which is
+/// that one batch produced leaves in one write. Windows are returned to the peer by hand, which is
 /// how a paused reader pushes back. nghttp2 checks frame and message rules; this class adds what it does not count
 /// (`FloodGuard`).
 class HTTP2Session: DeferredWork {

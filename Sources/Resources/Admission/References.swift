@@ -1,6 +1,6 @@
 internal import Base
 
-/// What a resource names and whether it is there. Nothing of this refuses a write (DECISIONS 4).
+/// What a resource names and whether it is there. Nothing of this refuses a write.
 struct References {
     /// Host names of ServiceEntries, made once per decision; Services are found by their key.
     private struct Hosts {
@@ -151,7 +151,7 @@ struct References {
         }
     }
 
-    /// Services that the control plane itself provides for its gateways (DECISIONS 21).
+    /// Services that the control plane itself provides for its gateways.
     private static let ownServices: Set<String> = ["istio-ingressgateway", "istio-egressgateway"]
 
     private func isService(_ host: String) -> Bool {

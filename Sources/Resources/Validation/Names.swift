@@ -1,6 +1,6 @@
 internal import Base
 
-/// The grammars of names. Sources: RFC 1123 §2.1, RFC 9110 §5.6.2, Kubernetes' label syntax, VALIDATION.md "Generic".
+/// The grammars of names. Sources: RFC 1123 §2.1, RFC 9110 §5.6.2, Kubernetes' label syntax, Istio's validation.
 enum Names {
     static func isAlphanumeric(_ byte: UInt8) -> Bool {
         (97...122).contains(byte) || (65...90).contains(byte) || (48...57).contains(byte)

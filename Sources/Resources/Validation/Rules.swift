@@ -1,4 +1,4 @@
-/// The rules of each kind, beyond types: what is wrong or doubtful whatever else is stored. Source: VALIDATION.md.
+/// The rules of each kind, beyond types: what is wrong or doubtful whatever else is stored. Source: Istio's validation.
 enum Rules {
     static func check(_ resource: Resource, _ findings: inout Findings) {
         MetadataRules.check(resource, &findings)

@@ -1,7 +1,7 @@
 /// Fields of the API that this version does not carry out yet: nothing is accepted and then silently ignored.
 ///
 /// One row per field; the row goes when the field works. `[]` stands for any index, `{@}` for keys of a map that begin
-/// with `@`. Source: DECISIONS 3.
+/// with `@`.
 enum Unsupported {
     enum Answer: Sendable {
         /// 422 "not supported", because traffic would go another way than written.
