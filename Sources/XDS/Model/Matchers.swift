@@ -131,7 +131,7 @@ public struct HeaderMutation: Hashable, Sendable {
     }
 }
 
-/// What to add to and remove from request and response headers. Removals are done after additions.
+/// What to add to and remove from request and response headers. Removals are done first, as Envoy does.
 public struct HeaderMutations: Hashable, Sendable {
     public var requestAdd: [HeaderMutation] = []
     public var requestRemove: [String] = []
