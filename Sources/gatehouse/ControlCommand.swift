@@ -54,7 +54,7 @@ struct ControlCommand: AsyncParsableCommand, LongRunning {
         let gateways = LocalGateways()
         let link =
             supervised
-            ? SupervisorLink(onChildren: { gateways.replace($0) }, onEnd: { Foundation.exit(1) }) : nil
+            ? SupervisorLink(onChildren: { gateways.replace($0) }, onEnd: { leave(1) }) : nil
         let plane = try ControlPlane(
             .init(
                 dataDirectory: directory,

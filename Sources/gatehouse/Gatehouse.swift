@@ -41,7 +41,7 @@ internal import Foundation
         } catch {
             end(with: error)
         }
-        Foundation.exit(0)
+        leave(0)
     }
 
     private nonisolated static func end(with error: any Error) -> Never {
@@ -49,11 +49,20 @@ internal import Foundation
         let text = fullMessage(for: error)
         if code == .success {
             FileHandle.standardOutput.write(Data((text + "\n").utf8))
-            Foundation.exit(0)
+            leave(0)
         }
         if !text.isEmpty { FileHandle.standardError.write(Data((text + "\n").utf8)) }
-        Foundation.exit(code == .validationFailure ? 2 : max(1, code.rawValue))
+        leave(code == .validationFailure ? 2 : max(1, code.rawValue))
     }
+}
+
+/// Ends the process at once, after what was printed is written.
+///
+/// Not `exit`: its handlers tear OpenSSL down while a client's or server's own thread may still be closing a connection,
+/// and both would free the same memory.
+func leave(_ status: Int32) -> Never {
+    fflush(nil)
+    _exit(status)
 }
 
 /// A command that runs until a signal ends it.

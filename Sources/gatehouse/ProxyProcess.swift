@@ -19,7 +19,7 @@ struct ProxyProcess: Sendable {
         )
         let signals = Signals.stream()
         let link =
-            settings.isSupervised ? SupervisorLink(onChildren: { _ in }, onEnd: { Foundation.exit(1) }) : nil
+            settings.isSupervised ? SupervisorLink(onChildren: { _ in }, onEnd: { leave(1) }) : nil
         let credential = WorkloadCredential(settings)
         let proxy = try ProxyServer(options: options(link))
         let plane = DataPlane(proxy: proxy, credential: credential)
