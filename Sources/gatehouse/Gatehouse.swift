@@ -58,8 +58,8 @@ internal import Foundation
 
 /// Ends the process at once, after what was printed is written.
 ///
-/// Not `exit`: its handlers tear OpenSSL down while a client's or server's own thread may still be closing a connection,
-/// and both would free the same memory.
+/// Not `exit`: its handlers tear OpenSSL down while a client's or server's own thread may still be closing a
+/// connection, and both would free the same memory.
 func leave(_ status: Int32) -> Never {
     fflush(nil)
     _exit(status)
