@@ -23,10 +23,16 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 
 
+GIVEN_PORTS = set()
+
+
 def free_port():
-    """A free port below the range that the kernel gives to outgoing connections, so that it stays free."""
+    """A free port below the range that the kernel gives to outgoing connections, so that it stays free. Never twice."""
     while True:
         port = random.randrange(20000, 32000)
+        if port in GIVEN_PORTS:
+            continue
+        GIVEN_PORTS.add(port)
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
