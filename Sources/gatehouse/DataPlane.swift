@@ -30,11 +30,12 @@ actor DataPlane {
         return refusal
     }
 
-    /// New certificate, same configuration.
+    /// New certificate, same configuration: whatever serves when the turn comes, which may be newer than what served
+    /// when the certificate arrived.
     func identityChanged() async {
-        guard let snapshot else { return }
         await takeTurn()
         defer { giveTurn() }
+        guard let snapshot else { return }
         if let refusal = await install(snapshot) { Log.error("new certificate: \(refusal)") }
     }
 
