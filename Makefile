@@ -61,12 +61,12 @@ test: deps ## everything
 	@Tests/run-all.sh
 
 bench-deps: deps
-	@command -v gcc >/dev/null && command -v wrk >/dev/null && command -v h2load >/dev/null && command -v haproxy >/dev/null || \
+	@command -v gcc >/dev/null && command -v wrk >/dev/null && command -v h2load >/dev/null && command -v haproxy >/dev/null && command -v nghttpx >/dev/null || \
 	  { $(SUDO) apt-get update -qq && \
-	    DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends wrk nghttp2-client haproxy gcc libc6-dev >/dev/null; }
+	    DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends wrk nghttp2-client nghttp2-proxy haproxy gcc libc6-dev >/dev/null; }
 
-bench: release bench-deps ## CPU per request beside nginx, HAProxy and Envoy
-	python3 Benchmarks/bench.py
+bench: release bench-deps ## CPU per request beside nginx, HAProxy, Envoy, nghttpx (QUICK=1: a few rows)
+	python3 Benchmarks/bench.py $(if $(QUICK),--quick)
 
 fuzz: deps ## longer fuzz runs of every parser
 	Fuzz/run.sh

@@ -1,115 +1,116 @@
-"""The proxies that are compared, each with one worker, a plain and a TLS port, and the same upstream.
+"""The proxies that are compared: Gatehouse, the floor relay, and the peers of peers.py and peer_envoy.py.
 
-All of them append x-forwarded-for, keep upstream connections alive and write no access log: what a gateway does at least.
+All of them append x-forwarded-for, keep upstream connections alive, count what they count by default, and write an
+access log only when the site asks for one: what a gateway does at least.
 """
-import json
 import os
 import shutil
 
+import processes
 import snapshot
+
+# What a port is for. `mesh` is the client's side of two proxies with mutual TLS between them (`inner`).
+EDGE_PORTS = ("plain", "tls", "rsa", "h2", "hosts", "tcp")
+PAIR_PORTS = ("mesh", "inner")
+HOSTS = {f"h{host}.example.com": [f"/r{route}/" for route in range(10)] for host in range(1000)}
+
+
+class Site:
+    """What every proxy of one comparison is told: where the upstreams are, how many workers, whether to log."""
+
+    def __init__(self, run, binary, upstream, upstream_h2, workers=1, logs=False, is_pair=False):
+        self.run, self.binary, self.workers, self.logs, self.is_pair = run, binary, workers, logs, is_pair
+        self.upstream, self.upstream_h2, self.hosts, self.ports = upstream, upstream_h2, HOSTS, {}
+
+    def for_one(self):
+        """The same with ports of its own."""
+        other = Site(self.run, self.binary, self.upstream, self.upstream_h2, self.workers, self.logs, self.is_pair)
+        other.ports = {use: processes.free_port() for use in (PAIR_PORTS if self.is_pair else EDGE_PORTS)}
+        return other
+
+    def pair(self, kind):
+        """The PEM texts of a certificate and its key; `ecdsa` or `rsa`."""
+        with open(f"{self.run}/{kind}-cert.pem", "rb") as certificate, open(f"{self.run}/{kind}-key.pem", "rb") as key:
+            return certificate.read(), key.read()
+
+    def write(self, name, text):
+        path = os.path.join(self.run, name)
+        with open(path, "wb" if isinstance(text, bytes) else "w") as file:
+            file.write(text)
+        return path
 
 
 class Proxy:
-    """One program under test; `command` is None when it is not installed."""
+    """One program under test: a process, or two when the site is a pair. No commands: it is not installed."""
 
-    def __init__(self, name, command, plain, tls):
-        self.name, self.command, self.plain, self.tls = name, command, plain, tls
+    def __init__(self, name, commands, ports):
+        self.name, self.commands, self.ports, self.processes = name, commands, ports, []
 
+    def start(self, cores, folder):
+        """None, or why it cannot take part."""
+        if not self.commands:
+            return "is not installed"
+        for index, command in enumerate(self.commands):
+            self.processes.append(processes.start(command, cores, f"{folder}/{self.name}{index or ''}.log"))
+        for port in self.ports.values():
+            if not processes.wait_for_port(port, self.processes[0]):
+                return f"did not open its ports; see {folder}/{self.name}*.log"
+        return None
 
-def write(folder, name, text):
-    path = os.path.join(folder, name)
-    with open(path, "wb" if isinstance(text, bytes) else "w") as file:
-        file.write(text)
-    return path
+    @property
+    def is_alive(self):
+        return all(process.poll() is None for process in self.processes)
 
+    def cpu_nanoseconds(self):
+        return sum(processes.cpu_nanoseconds(process.pid) for process in self.processes)
 
-def gatehouse(run, binary, plain, tls, upstream):
-    with open(f"{run}/cert.pem", "rb") as cert, open(f"{run}/key.pem", "rb") as key:
-        content = snapshot.snapshot(plain, tls, upstream, cert.read(), key.read())
-    file = write(run, "gatehouse.snapshot", content)
-    command = [binary, "gateway", "--name", "bench", "--state-dir", f"{run}/gatehouse-state", "--snapshot", file,
-               "--workers", "1", "--bind-address", "127.0.0.1", "--no-access-log"]
-    return Proxy("gatehouse", command if os.access(binary, os.X_OK) else None, plain, tls)
+    def resident_kilobytes(self):
+        return sum(processes.resident_kilobytes(process.pid) for process in self.processes)
 
-
-def nginx(run, plain, tls, upstream):
-    text = f"""worker_processes 1; daemon off; pid {run}/nginx.pid; error_log {run}/nginx.err warn;
-events {{ worker_connections 20000; }}
-http {{
-  access_log off; keepalive_requests 100000000; keepalive_timeout 600s; client_max_body_size 0;
-  client_body_temp_path {run}/nginx-body; proxy_temp_path {run}/nginx-proxy; fastcgi_temp_path {run}/nginx-fastcgi;
-  uwsgi_temp_path {run}/nginx-uwsgi; scgi_temp_path {run}/nginx-scgi;
-  ssl_certificate {run}/cert.pem; ssl_certificate_key {run}/key.pem; ssl_protocols TLSv1.2 TLSv1.3;
-  upstream up {{ server 127.0.0.1:{upstream}; keepalive 512; keepalive_requests 100000000; }}
-  server {{
-    listen 127.0.0.1:{plain} backlog=4096; listen 127.0.0.1:{tls} ssl http2 backlog=4096;
-    location / {{
-      proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    }}
-  }}
-}}
-"""
-    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
-    return Proxy("nginx", program and [program, "-c", write(run, "nginx.conf", text)], plain, tls)
+    def stop(self):
+        for process in self.processes:
+            processes.stop(process)
 
 
-def haproxy(run, plain, tls, upstream):
-    text = f"""global
-  nbthread 1
-  maxconn 9000
-  ssl-default-bind-options ssl-min-ver TLSv1.2
-defaults
-  mode http
-  timeout client 600s
-  timeout http-keep-alive 600s
-  timeout server 60s
-  timeout connect 5s
-  http-reuse always
-  option forwardfor
-frontend in
-  bind 127.0.0.1:{plain} backlog 4096
-  bind 127.0.0.1:{tls} ssl crt {run}/both.pem alpn h2,http/1.1 backlog 4096
-  default_backend out
-backend out
-  server up 127.0.0.1:{upstream}
-"""
-    program = shutil.which("haproxy", path=os.environ.get("PATH", "") + ":/usr/sbin")
-    return Proxy("haproxy", program and [program, "-f", write(run, "haproxy.cfg", text), "-db"], plain, tls)
+def program(name):
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
-def envoy(run, plain, tls, upstream):
-    types = "type.googleapis.com/envoy."
+def gatehouse(site):
+    def command(name, content):
+        log = [] if site.logs else ["--no-access-log"]
+        return [site.binary, "gateway", "--name", "bench", "--state-dir", f"{site.run}/{name}-state", "--snapshot",
+                site.write(f"{name}.snapshot", content), "--workers", str(site.workers), "--bind-address",
+                "127.0.0.1"] + log
 
-    def address(port):
-        return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+    if not os.access(site.binary, os.X_OK):
+        return Proxy("gatehouse", None, site.ports)
+    if site.is_pair:
+        return Proxy("gatehouse", [command("outbound", snapshot.outbound(site)),
+                                   command("inbound", snapshot.inbound(site))], site.ports)
+    return Proxy("gatehouse", [command("edge", snapshot.edge(site))], site.ports)
 
-    router = {"@type": types + "extensions.filters.http.router.v3.Router", "suppress_envoy_headers": True}
-    hosts = [{"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "up"}}]}]
-    manager = {
-        "@type": types + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "bench", "use_remote_address": True, "generate_request_id": False,
-        "http_filters": [{"name": "envoy.filters.http.router", "typed_config": router}],
-        "route_config": {"virtual_hosts": hosts},
-    }
-    files = {"certificate_chain": {"filename": f"{run}/cert.pem"}, "private_key": {"filename": f"{run}/key.pem"}}
-    context = {
-        "@type": types + "extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-        "common_tls_context": {"alpn_protocols": ["h2", "http/1.1"], "tls_certificates": [files]},
-    }
-    socket = {"name": "envoy.transport_sockets.tls", "typed_config": context}
-    network = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
-    listeners = [
-        {"name": "plain", "address": address(plain), "filter_chains": [{"filters": network}]},
-        {"name": "tls", "address": address(tls), "filter_chains": [{"filters": network, "transport_socket": socket}]},
-    ]
-    limits = [{"max_connections": 100000, "max_pending_requests": 100000, "max_requests": 100000}]
-    endpoints = [{"lb_endpoints": [{"endpoint": {"address": address(upstream)}}]}]
-    clusters = [{
-        "name": "up", "type": "STATIC", "connect_timeout": "5s", "circuit_breakers": {"thresholds": limits},
-        "load_assignment": {"cluster_name": "up", "endpoints": endpoints},
-    }]
-    file = write(run, "envoy.json", json.dumps({"static_resources": {"listeners": listeners, "clusters": clusters}}))
-    program = shutil.which(os.environ.get("ENVOY", "envoy"))
-    command = program and [program, "--concurrency", "1", "-c", file, "-l", "error", "--disable-hot-restart"]
-    return Proxy("envoy", command, plain, tls)
+
+def floor(site):
+    """A relay that looks at nothing; it has no TLS, no routes and no log."""
+    is_asked = not site.is_pair and not site.logs and site.workers == 1
+    ports = {"plain": site.ports.get("plain"), "tcp": site.ports.get("plain")}
+    return Proxy("floor", [[f"{site.run}/floor", str(ports["plain"]), str(site.upstream)]] if is_asked else None, ports)
+
+
+def nghttpx(site):
+    """Only for HTTP/2: its plain port and the rest would measure what nobody runs it for."""
+    ports = {use: site.ports[use] for use in ("tls", "h2") if use in site.ports}
+
+    def command(port, backend):
+        return [program("nghttpx"), "--conf=/dev/null", f"--frontend=127.0.0.1,{port};tls", f"--backend={backend}",
+                "--single-process", f"--workers={site.workers}", "--add-x-forwarded-for", "--no-ocsp",
+                "--accesslog-file=" + (f"{site.run}/nghttpx.access" if site.logs else ""),
+                f"--errorlog-file={site.run}/nghttpx.err", "--frontend-http2-read-timeout=600",
+                "--frontend-read-timeout=600", "--frontend-keep-alive-timeout=600", f"{site.run}/ecdsa-key.pem",
+                f"{site.run}/ecdsa-cert.pem"]
+
+    if not program("nghttpx") or site.is_pair:
+        return Proxy("nghttpx", None, ports)
+    return Proxy("nghttpx", [command(ports["tls"], f"127.0.0.1,{site.upstream};;proto=http/1.1"),
+                             command(ports["h2"], f"127.0.0.1,{site.upstream_h2};;proto=h2")], ports)

@@ -41,7 +41,7 @@ def ready(path, process, seconds=30):
 def measure(binary, data, started):
     serve = processes.start(
         [binary, "serve", "--data-dir", f"{data}/data", "--admin-listen", local(), "--dev-http", local(),
-         "--xds-listen", local(), "--workers", "1", "--ready-file", f"{data}/serve.json"], 1, f"{data}/serve.log")
+         "--xds-listen", local(), "--workers", "1", "--ready-file", f"{data}/serve.json"], "1", f"{data}/serve.log")
     started.append(serve)
     facts = ready(f"{data}/serve.json", serve)
     token = join_token(facts["devHttp"], data)
@@ -52,7 +52,7 @@ def measure(binary, data, started):
         [binary, "sidecar", "--control-plane", facts["xds"], "--ca-file", authority, "--token-file", f"{data}/token",
          "--namespace", "default", "--service-account", "default", "--workload", "bench", "--state-dir",
          f"{data}/state", "--app", str(processes.free_port()), "--inbound-listen", local(), "--outbound-listen", local(),
-         "--ready-file", f"{data}/sidecar.json"], 0, f"{data}/sidecar.log")
+         "--ready-file", f"{data}/sidecar.json"], "0", f"{data}/sidecar.log")
     started.append(sidecar)
     ready(f"{data}/sidecar.json", sidecar)
     time.sleep(1)

@@ -1,5 +1,6 @@
-// The server behind the proxies: one thread, epoll, HTTP/1.1 keep-alive, two canned answers.
-// GET /1m answers 1 MiB, anything else 1 KiB. Cheap on purpose: it shares its core with the load generator.
+// The server behind the proxies: one thread, epoll, HTTP/1.1 keep-alive, three canned answers.
+// GET /1m answers 1 MiB, GET /chunked 1 KiB in two chunks, anything else 1 KiB. A request body with a content-length
+// is dropped. Cheap on purpose: it shares its core with the load generator.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,12 +23,14 @@ struct answer {
 struct peer {
     int fd;
     size_t held;            // bytes of request heads not yet answered
+    size_t bodyLeft;        // bytes of a request body still to be dropped; then the answer follows
+    struct answer *next;
     const char *unsent;     // rest of the answer in progress
     size_t unsentCount;
     char heads[32768];
 };
 
-static struct answer small, large;
+static struct answer small, large, chunked;
 
 static struct answer makeAnswer(size_t bodyBytes) {
     struct answer a;
@@ -41,6 +45,30 @@ static struct answer makeAnswer(size_t bodyBytes) {
     return a;
 }
 
+static struct answer makeChunked(void) {
+    struct answer a;
+    a.bytes = malloc(2048);
+    if (!a.bytes) exit(1);
+    char half[513];
+    memset(half, 'x', 512);
+    half[512] = 0;
+    a.count = (size_t)sprintf(a.bytes,
+                              "HTTP/1.1 200 OK\r\nServer: bench\r\nDate: Mon, 23 Nov 2026 00:00:00 GMT\r\n"
+                              "Content-Type: application/octet-stream\r\nCache-Control: no-cache\r\n"
+                              "Transfer-Encoding: chunked\r\n\r\n200\r\n%s\r\n200\r\n%s\r\n0\r\n\r\n", half, half);
+    return a;
+}
+
+static size_t contentLength(char *head, char *end) {
+    for (char *line = head; line < end;) {
+        if (!strncasecmp(line, "content-length:", 15)) return strtoul(line + 15, NULL, 10);
+        char *feed = memchr(line, '\n', (size_t)(end - line));
+        if (!feed) return 0;
+        line = feed + 1;
+    }
+    return 0;
+}
+
 // 1: all sent, 0: the socket is full, -1: broken
 static int flushPeer(struct peer *p) {
     while (p->unsentCount) {
@@ -52,17 +80,29 @@ static int flushPeer(struct peer *p) {
     return 1;
 }
 
+static void drop(struct peer *p, size_t count) {
+    memmove(p->heads, p->heads + count, p->held - count);
+    p->held -= count;
+}
+
 static int answerHeads(struct peer *p) {
     while (!p->unsentCount) {
-        char *end = memmem(p->heads, p->held, "\r\n\r\n", 4);
-        if (!end) return p->held == sizeof p->heads ? -1 : 0;
-        int wantsLarge = p->held > 7 && !memcmp(p->heads, "GET /1m", 7);
-        size_t used = (size_t)(end + 4 - p->heads);
-        memmove(p->heads, p->heads + used, p->held - used);
-        p->held -= used;
-        struct answer *a = wantsLarge ? &large : &small;
-        p->unsent = a->bytes;
-        p->unsentCount = a->count;
+        if (!p->next) {
+            char *end = memmem(p->heads, p->held, "\r\n\r\n", 4);
+            if (!end) return p->held == sizeof p->heads ? -1 : 0;
+            p->next = &small;
+            if (p->held > 7 && !memcmp(p->heads, "GET /1m", 7)) p->next = &large;
+            if (p->held > 12 && !memcmp(p->heads, "GET /chunked", 12)) p->next = &chunked;
+            if (p->heads[0] == 'P') p->bodyLeft = contentLength(p->heads, end);
+            drop(p, (size_t)(end + 4 - p->heads));
+        }
+        size_t body = p->bodyLeft < p->held ? p->bodyLeft : p->held;
+        drop(p, body);
+        p->bodyLeft -= body;
+        if (p->bodyLeft) return 0;
+        p->unsent = p->next->bytes;
+        p->unsentCount = p->next->count;
+        p->next = NULL;
         if (flushPeer(p) < 0) return -1;
     }
     return 0;
@@ -86,6 +126,7 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     small = makeAnswer(1024);
     large = makeAnswer(1 << 20);
+    chunked = makeChunked();
     int on = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
