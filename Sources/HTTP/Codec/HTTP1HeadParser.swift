@@ -32,6 +32,8 @@ struct HTTP1HeadParser {
     private(set) var isKeepAlive = true
     private(set) var isChunked = false
     private(set) var wantsUpgrade = false
+    /// The request line is not of HTTP/1 in any part: method, target and version are all unknown.
+    private(set) var isForeign = false
     var hostStart = 0
     var hostCount = -1
     var targetStart = 0
@@ -86,6 +88,7 @@ struct HTTP1HeadParser {
         targetCount = i &- targetStart
         guard p[i] == 32, targetCount > 0 else { return refuse(400, "the request target is malformed") }
         i &+= 1
+        isForeign = head.method == .other && p[targetStart] != 47 && p[i] != 72
         if count &- i < 10 { return incompleteVersion(p + i, count &- i) }
         guard loadWord(p + i) & 0x00FF_FFFF_FFFF_FFFF == 0x2E31_2F50_5454_48 else { return badVersion(p + i) }
         let minor = p[i &+ 7] &- 48
@@ -165,11 +168,7 @@ struct HTTP1HeadParser {
             return length
         }
         guard adopt(p, length, head) else { return tooLarge(count) }
-        // Fields that frame, route or authenticate a message mean nothing behind it (RFC 9110 §6.5.1).
-        for id in [KnownField.contentLength, .connection, .authorization, .cookie, .setCookie, .te, .upgrade, .expect] {
-            head.remove(id)
-        }
-        head.authorityRange = MessageHead.Range()
+        head.removeNonTrailers()
         return length
     }
 

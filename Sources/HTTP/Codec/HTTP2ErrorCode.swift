@@ -11,6 +11,7 @@ public struct HTTP2ErrorCode: RawRepresentable, Hashable, Sendable {
     public static let internalError = HTTP2ErrorCode(rawValue: 2)
     public static let flowControlError = HTTP2ErrorCode(rawValue: 3)
     public static let streamClosed = HTTP2ErrorCode(rawValue: 5)
+    public static let frameSizeError = HTTP2ErrorCode(rawValue: 6)
     public static let refusedStream = HTTP2ErrorCode(rawValue: 7)
     public static let cancel = HTTP2ErrorCode(rawValue: 8)
     public static let connectError = HTTP2ErrorCode(rawValue: 10)

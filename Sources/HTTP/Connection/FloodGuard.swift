@@ -12,6 +12,8 @@ struct FloodGuard {
     private static let emptyDataMax = 100
     private static let othersMax = 1000
     private static let continuationsMax = 20
+    /// Of one header block as it is on the wire.
+    private static let headBlockBytesMax = 64 << 10
     /// Resets that may come without completed exchanges in between, refilled by time.
     private static let resetsBurst = 100
     private static let resetsPerSecond = 20
@@ -26,54 +28,21 @@ struct FloodGuard {
     private var emptyData = 0
     private var others = 0
     private var continuations = 0
+    private var headBlockBytes = 0
     private var resetsLeft = FloodGuard.resetsBurst
     private var windowUpdates = 0
     var dataFramesSent = 0
     /// A header block is open since then.
     private(set) var headersSince: MonotonicTime?
 
-    /// Payload bytes, or the preface, to pass over before the next frame header.
-    private var skip: Int
-    /// The beginning of a frame header that arrived in pieces, low byte first.
-    private var partial: UInt64 = 0
-    private var partialCount = 0
-
     init(isServer: Bool) {
         countsResets = isServer
-        skip = isServer ? 24 : 0
     }
 
-    /// Looks at the header of every frame in the bytes, before nghttp2 does: it does not report frames of unknown
-    /// types, nor those of closed streams. False when the connection must end.
-    mutating func scan(_ p: BytePointer, _ count: Int, now: MonotonicTime) -> Bool {
-        var at = 0
-        while at < count {
-            if skip > 0 {
-                let step = min(skip, count &- at)
-                skip &-= step
-                at &+= step
-                continue
-            }
-            if partialCount < 8 {
-                partial |= UInt64(p[at]) << UInt64(8 &* partialCount)
-            }
-            partialCount &+= 1
-            at &+= 1
-            guard partialCount == 9 else { continue }
-            let b = partial
-            let length = Int(b & 255) << 16 | Int(b >> 8 & 255) << 8 | Int(b >> 16 & 255)
-            partial = 0
-            partialCount = 0
-            skip = length
-            let type = UInt8(truncatingIfNeeded: b >> 24), flags = UInt8(truncatingIfNeeded: b >> 32)
-            if !frameBegan(type: type, flags: flags, length: length, now: now) { return false }
-        }
-        return true
-    }
-
-    private mutating func frameBegan(type: UInt8, flags: UInt8, length: Int, now: MonotonicTime) -> Bool {
+    /// A frame begins. False when there were too many of its kind.
+    mutating func frameBegan(_ frame: FrameHeader, now: MonotonicTime) -> Bool {
         tick(now)
-        switch type {
+        switch frame.type {
         case gh_h2_ping:
             pings &+= 1
             return pings <= FloodGuard.pingsMax
@@ -81,18 +50,19 @@ struct FloodGuard {
             settings &+= 1
             return settings <= FloodGuard.settingsMax
         case gh_h2_data:
-            if length > 0 || flags & gh_h2_flag_end_stream != 0 { return true }
-            emptyData &+= 1
-            return emptyData <= FloodGuard.emptyDataMax
+            if frame.length > 0 || frame.flags & gh_h2_flag_end_stream != 0 { return true }
+            return emptyDataSeen()
         case gh_h2_headers:
-            if flags & gh_h2_flag_end_headers == 0 {
+            if frame.flags & gh_h2_flag_end_headers == 0 {
                 headersSince = now
                 continuations = 0
+                headBlockBytes = frame.length
             }
             return true
         case gh_h2_continuation:
             continuations &+= 1
-            return continuations <= FloodGuard.continuationsMax
+            headBlockBytes &+= frame.length
+            return continuations <= FloodGuard.continuationsMax && headBlockBytes <= FloodGuard.headBlockBytesMax
         case gh_h2_window:
             windowUpdates &+= 1
             return windowUpdates <= 1000 &+ FloodGuard.windowUpdatesPerData &* dataFramesSent
@@ -102,6 +72,12 @@ struct FloodGuard {
             others &+= 1
             return others <= FloodGuard.othersMax
         }
+    }
+
+    /// A DATA frame without content: nothing at all, or padding. False when there were too many.
+    mutating func emptyDataSeen() -> Bool {
+        emptyData &+= 1
+        return emptyData <= FloodGuard.emptyDataMax
     }
 
     mutating func headersEnded() { headersSince = nil }

@@ -103,9 +103,22 @@ final class HTTP1ServerEngine: ServerEngine {
             }
             return 0
         }
-        guard used > 0 else { return reject(parser.status, parser.reason) }
+        guard used > 0 else {
+            // On a port that also speaks HTTP/2, what is neither protocol gets no answer in either.
+            if parser.isForeign && server.requestCount == 0 && server.options.allowsHTTP2PriorKnowledge {
+                return dropForeign(parser.reason)
+            }
+            return reject(parser.status, parser.reason)
+        }
         begin(head, parser)
         return used
+    }
+
+    private func dropForeign(_ reason: StaticString) -> Int {
+        input = .dead
+        server.delegate?.onRejected(server, status: 0, reason: reason)
+        transport.finish()
+        return -1
     }
 
     private func stopReading() -> Int {

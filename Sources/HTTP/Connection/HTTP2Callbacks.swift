@@ -109,17 +109,20 @@ private func frameReceived(
     let hasEnd = gh_h2_frame_flags(frame) & gh_h2_flag_end_stream != 0
     switch gh_h2_frame_type(frame) {
     case gh_h2_headers:
-        session.flood.headersEnded()
+        session.inspector.flood.headersEnded()
         guard let stream = HTTP2Callbacks.stream(raw, gh_h2_frame_stream(frame)) else { return 0 }
         if hasEnd { stream.hasInputEnded = true }
         session.headersEnded(stream, endStream: hasEnd)
         stream.incoming = nil
     case gh_h2_data:
+        if gh_h2_frame_length(frame) > 0 && gh_h2_frame_length(frame) == gh_h2_data_padding(frame) {
+            if !session.inspector.flood.emptyDataSeen() { session.fail(.enhanceYourCalm) }
+        }
         guard hasEnd, let stream = HTTP2Callbacks.stream(raw, gh_h2_frame_stream(frame)) else { return 0 }
         stream.hasInputEnded = true
         session.inputEnded(stream)
     case gh_h2_rst:
-        if !session.flood.resetSeen(now: session.transport.loop.now) { session.fail(.enhanceYourCalm) }
+        if !session.inspector.flood.resetSeen(now: session.transport.loop.now) { session.fail(.enhanceYourCalm) }
     case gh_h2_goaway: session.goAwayReceived()
     case gh_h2_settings:
         if gh_h2_frame_flags(frame) & gh_h2_flag_ack == 0 { session.settingsReceived() }
@@ -132,7 +135,8 @@ private func frameSent(_ raw: OpaquePointer?, _ frame: UnsafePointer<nghttp2_fra
     -> Int32
 {
     guard let frame, gh_h2_frame_type(frame) == gh_h2_rst, let session = HTTP2Callbacks.session(user) else { return 0 }
-    if !session.flood.resetSeen(now: session.transport.loop.now) { session.fail(.enhanceYourCalm) }
+    session.inspector.resetSent(gh_h2_frame_stream(frame))
+    if !session.inspector.flood.resetSeen(now: session.transport.loop.now) { session.fail(.enhanceYourCalm) }
     return 0
 }
 

@@ -133,8 +133,14 @@ final class HTTP2ClientSession: HTTP2Session {
             return
         }
         if stream.hasHead {
+            head.removeNonTrailers()
             face.consumer?.onTrailers(face, head)
             endResponse(face)
+            return
+        }
+        guard head.status >= 100 else {
+            reset(stream, .protocolError)
+            close(stream, .malformed("no status"))
             return
         }
         if head.status < 200 {
@@ -142,11 +148,7 @@ final class HTTP2ClientSession: HTTP2Session {
             return
         }
         stream.hasHead = true
-        head.joinCookies()
-        if stream.isExtendedConnect && head.status < 300 {
-            head.status = 101
-            head.append(.upgrade, "websocket")
-        }
+        if stream.isExtendedConnect && head.status < 300 { face.becomeSwitch(head) }
         face.isResponseStarted = true
         if endStream { face.isResponseComplete = true }
         face.consumer?.onHead(face, head, endStream: endStream)
@@ -215,6 +217,8 @@ final class HTTP2ClientStream: ClientStream {
     /// Outlives every stream that is not closed.
     private unowned(unsafe) let session: HTTP2ClientSession
     private var isStarted = false
+    /// What an HTTP/1 client asked to switch to, and its WebSocket key.
+    private var wanted = ProtocolSwitch()
 
     init(
         connection: ClientConnection,
@@ -238,6 +242,8 @@ final class HTTP2ClientStream: ClientStream {
         if upgrade != nil {
             core.isExtendedConnect = true
             head.remove(.contentLength)
+            wanted.note(head)
+            head.remove(.secWebsocketKey)
             guard session.allowsExtendedConnect else {
                 session.refuseLater(core)
                 return
@@ -265,6 +271,9 @@ final class HTTP2ClientStream: ClientStream {
         )
         if !isTaken { session.refuseLater(core) }
     }
+
+    /// An accepted extended CONNECT becomes the 101 that HTTP/1 would have had.
+    func becomeSwitch(_ head: MessageHead) { wanted.answer(head) }
 
     override func sendData(_ bytes: UnsafeRawBufferPointer, endStream: Bool) {
         guard isStarted, !isRequestComplete, !isClosed else { return }

@@ -96,7 +96,7 @@ final class HTTP2ServerSession: HTTP2Session {
         stream.hasHead = true
         server.requestCount &+= 1
         head.scheme = server.scheme
-        if stream.isExtendedConnect { head.setMethod(.get) }
+        if stream.isExtendedConnect { head.becomeUpgrade() }
         if stream.isTooLarge {
             refuse(stream, head, 431, "the head is too large")
             return
@@ -125,6 +125,7 @@ final class HTTP2ServerSession: HTTP2Session {
             reset(stream, .protocolError)
             return
         }
+        head.removeNonTrailers()
         face.consumer?.onTrailers(face, head)
         endRequest(face)
     }
@@ -161,7 +162,7 @@ final class HTTP2ServerSession: HTTP2Session {
     override func streamClosed(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         server.openStreams = streamCount
         if streamCount == 0 { idleSince = transport.loop.now }
-        if code == .noError { flood.exchangeCompleted() }
+        if code == .noError { inspector.flood.exchangeCompleted() }
         close(stream, .reset(code))
     }
 
@@ -216,7 +217,7 @@ final class HTTP2ServerSession: HTTP2Session {
             hasSentFinalGoAway = true
             finishDrain()
         }
-        if let since = flood.headersSince, now.since(since) >= options.headTimeout {
+        if let since = inspector.flood.headersSince, now.since(since) >= options.headTimeout {
             fail(.enhanceYourCalm)
         } else if server.requestCount == 0 && streamCount == 0 && now.since(idleSince) >= options.headTimeout {
             fail(.noError)
@@ -288,6 +289,7 @@ final class HTTP2ServerStream: ServerStream {
             return
         }
         let status = isSwitch ? 200 : response.status
+        if isSwitch { response.remove(.secWebsocketAccept) }
         if isSwitch || status == 204 { response.remove(.contentLength) }
         let isBodiless = head.method == .head || status == 204 || status == 304
         let ends = endStream || isBodiless
@@ -333,7 +335,7 @@ final class HTTP2ServerStream: ServerStream {
         stopInput()
     }
 
-    /// A complete response makes the rest of the request pointless; RFC 9113 §8.1 wants RST_STREAM(NO_ERROR) behind it.
+    /// A complete response makes the rest of the request pointless; RFC 9113 §8.1 has RST_STREAM(NO_ERROR) for that.
     private func stopInput() {
         if !isRequestComplete { core.session.stopAfterOutput(core) }
     }

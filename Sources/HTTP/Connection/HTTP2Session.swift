@@ -8,25 +8,29 @@ internal import Transport
 /// Received bytes go in with `receive`; frames to send are fetched once per batch (`runDeferred`), so that everything
 /// that one batch produced leaves in one write. Windows are returned to the peer by hand, which is
 /// how a paused reader pushes back. nghttp2 checks frame and message rules; this class adds what it does not count
-/// (`FloodGuard`).
+/// (`FrameInspector`, `FloodGuard`).
 class HTTP2Session: DeferredWork {
     /// nghttp2 is asked for frames while less than this waits for the socket.
     private static let outputMax = 256 << 10
+    /// Frames that may wait because the peer does not read: answers to its own frames, mostly.
+    private static let queuedFramesMax = 1000
 
     final let transport: Connection
     final var raw: OpaquePointer?
     private final var first: HTTP2Stream?
     final var streamCount = 0
-    final var flood: FloodGuard
+    final var inspector: FrameInspector
     private final var becameWritable: [HTTP2Stream] = []
     private final var stopping: [HTTP2Stream] = []
+    private final let stopTimer = HTTP2StopTimer()
     private final var isFlushing = false
     final var hasFailed = false
 
     init(_ transport: Connection, isServer: Bool) {
         self.transport = transport
-        flood = FloodGuard(isServer: isServer)
+        inspector = FrameInspector(isServer: isServer)
         super.init()
+        stopTimer.session = self
         let me = Unmanaged.passUnretained(self).toOpaque()
         let callbacks = HTTP2Callbacks.shared
         if isServer {
@@ -36,7 +40,10 @@ class HTTP2Session: DeferredWork {
         }
     }
 
-    deinit { deleteSession() }
+    deinit {
+        stopTimer.cancel()
+        deleteSession()
+    }
 
     // Not from inside a callback of nghttp2.
     private final func deleteSession() {
@@ -64,12 +71,13 @@ class HTTP2Session: DeferredWork {
 
     final func receive(_ bytes: BytePointer, _ count: Int) {
         guard let raw, !hasFailed else { return }
-        if !flood.scan(bytes, count, now: transport.loop.now) {
-            fail(.enhanceYourCalm)
+        if let code = inspector.scan(bytes, count, now: transport.loop.now) {
+            fail(code)
             return
         }
         let used = nghttp2_session_mem_recv(raw, bytes, count)
         if used < 0 { fail(used == Int(gh_h2_err_callback) ? .enhanceYourCalm : .protocolError) }
+        if nghttp2_session_get_outbound_queue_size(raw) > HTTP2Session.queuedFramesMax { fail(.enhanceYourCalm) }
         touch()
     }
 
@@ -100,7 +108,6 @@ class HTTP2Session: DeferredWork {
         }
         isFlushing = false
         if !becameWritable.isEmpty { tellWritable() }
-        if !stopping.isEmpty { stopFinished() }
         // Unsent output remains with nghttp2 until the socket takes more; `writable` comes back here.
         if transport.isOpen && nghttp2_session_want_read(raw) == 0 && nghttp2_session_want_write(raw) == 0 {
             transport.finish(lingering: !hasFailed)
@@ -159,15 +166,15 @@ class HTTP2Session: DeferredWork {
         touch()
     }
 
-    /// Once the response has left, tells the peer to stop sending the rest of its request.
+    /// The response is complete and the request is not: a little later the peer is told to stop sending it.
     final func stopAfterOutput(_ stream: HTTP2Stream) {
-        stream.isStoppedAfterOutput = true
+        stream.pause()
         stopping.append(stream)
-        touch()
+        if !stopTimer.isScheduled { transport.loop.schedule(stopTimer, after: HTTP2StopTimer.patience) }
     }
 
-    private final func stopFinished() {
-        guard let raw else { return }
+    fileprivate final func stopFinished() {
+        guard let raw, !hasFailed else { return }
         let streams = stopping
         stopping.removeAll(keepingCapacity: true)
         for stream in streams where stream.server != nil && !stream.hasInputEnded {
@@ -178,6 +185,7 @@ class HTTP2Session: DeferredWork {
                 stopping.append(stream)
             }
         }
+        if !stopping.isEmpty { transport.loop.schedule(stopTimer, after: HTTP2StopTimer.patience) }
     }
 
     /// Gives `count` bytes back to the stream's window.
@@ -196,6 +204,7 @@ class HTTP2Session: DeferredWork {
         }
         becameWritable.removeAll()
         stopping.removeAll()
+        stopTimer.cancel()
     }
 
     // MARK: From the callbacks
@@ -228,7 +237,7 @@ class HTTP2Session: DeferredWork {
             memcpy(out, p, count)
             stream.body.drop(count)
             stream.lastOutput = transport.loop.now
-            flood.dataFramesSent &+= 1
+            inspector.flood.dataFramesSent &+= 1
         }
         if stream.body.isEmpty {
             transport.loop.spareBuffers.give(&stream.body)
@@ -250,4 +259,15 @@ class HTTP2Session: DeferredWork {
             _ = nghttp2_submit_trailer(raw, id, list, count)
         }
     }
+}
+
+/// The pause between a complete response and RST_STREAM(NO_ERROR) for the rest of its request (RFC 9113 §8.1).
+///
+/// Why not at once: most such requests are just about to end by themselves, and what is wrong with their last frames
+/// can be said only while the stream is known.
+private final class HTTP2StopTimer: LoopTimer {
+    static let patience = Duration.milliseconds(200)
+    unowned(unsafe) var session: HTTP2Session?
+
+    override func fire() { session?.stopFinished() }
 }

@@ -44,8 +44,6 @@ final class HTTP2Stream {
     var checks = 0
     /// An ordinary request body, to which the minimum rate applies; false for tunnels.
     var awaitsBody = true
-    /// RST_STREAM(NO_ERROR) follows the complete response.
-    var isStoppedAfterOutput = false
     var lastOutput = MonotonicTime(nanoseconds: 0)
 
     var next: HTTP2Stream?
