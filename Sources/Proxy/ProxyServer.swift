@@ -33,7 +33,7 @@ public struct ProxyOptions: Sendable {
     /// Name servers to ask instead of those of `/etc/resolv.conf`.
     public var dnsServers: [SocketAddress] = []
     public var identity: ProxyIdentity
-    /// Open downstream connections per worker; further ones are closed on accept.
+    /// Open downstream connections of all workers together; further ones are closed on accept.
     public var connectionsMax = 100_000
     /// Seed of load balancing and jitter; nil takes one from the clock.
     public var seed: UInt64?
@@ -99,11 +99,12 @@ public final class ProxyServer: Sendable {
         options.workers = max(1, options.workers)
         let seed = options.seed ?? MonotonicTime.now().nanoseconds
         log = options.accessLogDescriptor.map { AccessLogWriter(descriptor: $0, lanes: options.workers) }
+        let quota = ConnectionQuota()
         var workers: [Worker] = []
         var threads: [WorkerThread] = []
         do throws(SocketError) {
             for index in 0..<options.workers {
-                workers.append(try Worker(index: index, options: options, seed: seed, log: log))
+                workers.append(try Worker(index: index, options: options, seed: seed, log: log, quota: quota))
             }
         } catch {
             throw StartError(detail: error.description)

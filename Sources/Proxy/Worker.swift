@@ -60,7 +60,8 @@ final class Worker: @unchecked Sendable {
     let index: Int
     let options: ProxyOptions
     let loop: EventLoop
-    let connectionCounter = ConnectionCounter()
+    /// Downstream connections of the whole process.
+    let processQuota: ConnectionQuota
     var random: SeededGenerator
     /// Scratch of the header and path rewriting of one request at a time.
     var scratch: [UInt8] = []
@@ -87,8 +88,15 @@ final class Worker: @unchecked Sendable {
     private var dateSecond: Int64 = -1
     private(set) var dateText = [UInt8](repeating: 0, count: 29)
 
-    init(index: Int, options: ProxyOptions, seed: UInt64, log: AccessLogWriter?) throws(SocketError) {
+    init(
+        index: Int,
+        options: ProxyOptions,
+        seed: UInt64,
+        log: AccessLogWriter?,
+        quota: ConnectionQuota
+    ) throws(SocketError) {
         self.index = index
+        processQuota = quota
         self.options = options
         loop = try EventLoop()
         random = SeededGenerator(seed: seed &+ UInt64(index) &* 0x9E37_79B9_7F4A_7C15)

@@ -13,6 +13,7 @@ public struct MeshSnapshot: Sendable {
     /// Oldest first.
     public let gateways: [GatewayServers]
     public let destinations: DestinationPolicies
+    public let edgePolicies: EdgePolicies
     public let inputs: MeshInputs
     /// Root VirtualServices whose delegate is missing or not visible, with the sentence to show.
     public let unresolvedDelegates: [(root: ResourceKey, message: String)]
@@ -57,6 +58,7 @@ public struct MeshSnapshot: Sendable {
             domain: inputs.domain,
             defaultExportTo: settings.config.defaultDestinationRuleExportTo
         )
+        edgePolicies = EdgePolicies(stored.edgePolicies, defaults: settings.config.edgeDefaults)
         sidecars = stored.sidecars
         secrets = stored.secrets
     }

@@ -27,6 +27,7 @@ struct StoredResources {
     let virtualServices: [RoutingRulesBuilder.Stored]
     let destinationRules: [(source: ResourceKey, spec: DestinationRuleSpec)]
     let sidecars: [MeshSnapshot.StoredSidecar]
+    let edgePolicies: [(source: ResourceKey, spec: EdgePolicySpec)]
     let secrets: [String: SecretSpec]
 
     /// By `namespace` and one `key=value` of its labels.
@@ -60,6 +61,7 @@ struct StoredResources {
             RoutingRulesBuilder.Stored(source: typed.key, spec: typed.spec, order: Item(typed).order)
         }
         destinationRules = resources.typed(DestinationRuleSpec.self).map { ($0.key, $0.spec) }
+        edgePolicies = resources.typed(EdgePolicySpec.self).map { ($0.key, $0.spec) }
         sidecars = resources.typed(SidecarSpec.self).map { .init(source: $0.key, spec: $0.spec) }
         secrets = Dictionary(
             resources.typed(SecretSpec.self).map { ("\($0.namespace)/\($0.name)", $0.spec) },

@@ -203,6 +203,18 @@ extension ResourceKind {
                 text("Outbound", ".spec.outboundTrafficPolicy.mode"),
                 text("Trust-Domain", ".spec.trustDomain", wide: true), programmed,
             ]
-        )
+        ),
+        describe(
+            .edgePolicy,
+            "gatehouse.io",
+            ["v1"],
+            "edgepolicies",
+            EdgePolicySpec.self,
+            short: ["edge"],
+            categories: ["gatehouse"],
+            columns: [
+                text("Gateway", ".spec.targetRef.name"), text("Section", ".spec.targetRef.sectionName"), programmed,
+            ]
+        ),
     ]
 }

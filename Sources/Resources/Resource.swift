@@ -38,6 +38,7 @@ public indirect enum Spec: Sendable, Equatable {
     case workloadGroup(WorkloadGroupSpec)
     case proxyConfig(ProxyConfigSpec)
     case meshConfig(MeshConfigSpec)
+    case edgePolicy(EdgePolicySpec)
 }
 
 /// One object of the API: as written, and typed.

@@ -17,6 +17,7 @@ public enum ResourceKind: String, CaseIterable, Hashable, Sendable, Comparable {
     case workloadGroup = "WorkloadGroup"
     case proxyConfig = "ProxyConfig"
     case meshConfig = "MeshConfig"
+    case edgePolicy = "EdgePolicy"
 
     /// In the order of declaration, which is also a good order to create objects in.
     public static func < (a: ResourceKind, b: ResourceKind) -> Bool { a.order < b.order }
@@ -41,6 +42,7 @@ public enum ResourceKind: String, CaseIterable, Hashable, Sendable, Comparable {
         case .workloadGroup: 14
         case .proxyConfig: 15
         case .meshConfig: 16
+        case .edgePolicy: 17
         }
     }
 

@@ -144,6 +144,15 @@ extension MeshConfigSpec: ResourceSpec {
     }
 }
 
+extension EdgePolicySpec: ResourceSpec {
+    public static var kind: ResourceKind { .edgePolicy }
+    public var wrapped: Spec { .edgePolicy(self) }
+    public init?(_ spec: Spec) {
+        guard case .edgePolicy(let value) = spec else { return nil }
+        self = value
+    }
+}
+
 extension Spec {
     /// The type that the body of a kind has; nil for opaque kinds.
     static func type(of kind: ResourceKind) -> (any ResourceSpec.Type)? {
@@ -164,6 +173,7 @@ extension Spec {
         case .workloadGroup: WorkloadGroupSpec.self
         case .proxyConfig: ProxyConfigSpec.self
         case .meshConfig: MeshConfigSpec.self
+        case .edgePolicy: EdgePolicySpec.self
         case .event: nil
         }
     }

@@ -11,8 +11,9 @@ struct ConnectionManagers {
     ///
     /// Source: Istio's gateway defaults: remote address used, forwarded certificates set from this connection, path
     /// normalised (BASE), WebSocket upgrades on.
-    func gateway(routeConfiguration: String, statPrefix: String) -> ConnectionManager {
+    func gateway(routeConfiguration: String, statPrefix: String, profile: EdgeProfile) -> ConnectionManager {
         var manager = base(statPrefix: statPrefix)
+        profile.apply(to: &manager)
         manager.rds = rds(routeConfiguration)
         manager.useRemoteAddress = Wire.bool(true)
         let topology = mesh.settings.config.defaultConfig?.gatewayTopology
@@ -62,6 +63,11 @@ struct ConnectionManagers {
         manager.serverName = "gatehouse"
         // Streams may be silent for as long as their ends like (server-sent events, gRPC), as in Istio.
         manager.streamIdleTimeout = Wire.duration(.zero)
+        // Inside the mesh a head is what a gateway let in, and what it added.
+        manager.maxRequestHeadersKb = Wire.uint(mesh.edgePolicies.requestHeaderBytesMax / 1024 + 32)
+        manager.commonHTTPProtocolOptions.maxHeadersCount = Wire.uint(
+            min(1000, mesh.edgePolicies.requestHeaderCountMax + 64)
+        )
         normalise(&manager)
         var websocket = ConnectionManager.UpgradeConfig()
         websocket.upgradeType = "websocket"
@@ -114,7 +120,8 @@ enum Chains {
     static func tcp(
         _ targets: [(cluster: String, weight: Int)],
         statPrefix: String,
-        idleTimeout: Duration? = nil
+        idleTimeout: Duration? = nil,
+        durationMax: Duration? = nil
     ) -> NetworkFilter {
         var proxy = TCPProxyMessage()
         proxy.statPrefix = statPrefix
@@ -131,6 +138,7 @@ enum Chains {
             proxy.weightedClusters = weighted
         }
         if let idleTimeout { proxy.idleTimeout = Wire.duration(idleTimeout) }
+        if let durationMax { proxy.maxDownstreamConnectionDuration = Wire.duration(durationMax) }
         return Wire.networkFilter("envoy.filters.network.tcp_proxy", proxy)
     }
 
@@ -151,7 +159,7 @@ enum Chains {
         }
         if let tls {
             chain.transportSocket = Wire.transportSocket(tls)
-            chain.transportSocketConnectTimeout = Wire.duration(.seconds(15))
+            chain.transportSocketConnectTimeout = Wire.duration(.seconds(10))
         }
         chain.filters = [filter]
         return chain

@@ -27,28 +27,33 @@ struct GatewayListeners {
         var built = Listeners()
         for group in GatewayPorts.groups(mesh: mesh, node: node, ports: ports, ledger: &ledger) {
             let chains: [FilterChainMessage]
+            let served: [GatewayPorts.Member]
             var inspectsTLS = false
             switch group.content {
             case .http(let members):
+                served = members
                 chains = [http(members, group: group, built: &built, ledger: &ledger)]
             case .tls(let members):
+                served = members
                 chains = tls(members, group: group, built: &built, ledger: &ledger)
                 inspectsTLS = true
             case .tcp(let member):
+                served = [member]
                 chains = tcp(member, group: group, ledger: &ledger)
             }
             // A listener without chains is refused by every proxy; its port stays closed.
             guard !chains.isEmpty else { continue }
-            built.listeners.append(
-                Chains.listener(
-                    name: group.listenerName,
-                    address: group.address,
-                    port: group.port,
-                    direction: .outbound,
-                    chains: chains,
-                    inspectsTLS: inspectsTLS
-                )
+            var listener = Chains.listener(
+                name: group.listenerName,
+                address: group.address,
+                port: group.port,
+                direction: .outbound,
+                chains: chains,
+                inspectsTLS: inspectsTLS
             )
+            let profiles = served.map { ($0.source, EdgeProfile($0, mesh: mesh, ledger: &ledger)) }
+            EdgeProfile.apply(profiles, to: &listener, mesh: mesh)
+            built.listeners.append(listener)
         }
         return built
     }
@@ -63,8 +68,15 @@ struct GatewayListeners {
     ) -> FilterChainMessage {
         let name = group.httpRoutesName
         built.routes.append(routes.plain(members, name: name, port: group.number, ledger: &ledger))
-        let manager = managers.gateway(routeConfiguration: name, statPrefix: "outbound_\(group.listenerName)")
-        return Chains.chain(name: name, filter: Chains.http(manager))
+        let profile = EdgeProfile.ofShared(members, mesh: mesh, ledger: &ledger)
+        let manager = managers.gateway(
+            routeConfiguration: name,
+            statPrefix: "outbound_\(group.listenerName)",
+            profile: profile
+        )
+        var chain = Chains.chain(name: name, filter: Chains.http(manager))
+        profile.apply(to: &chain)
+        return chain
     }
 
     private func tcp(
@@ -73,8 +85,23 @@ struct GatewayListeners {
         ledger: inout Ledger
     ) -> [FilterChainMessage] {
         guard let tunnel = tunnels.tcp(member, ledger: &ledger), !tunnel.targets.isEmpty else { return [] }
-        let filter = Chains.tcp(tunnel.targets, statPrefix: "outbound_\(group.listenerName)")
-        return [Chains.chain(name: "tcp.\(group.number)", filter: filter)]
+        let profile = EdgeProfile(member, mesh: mesh, ledger: &ledger)
+        var chain = Chains.chain(name: "tcp.\(group.number)", filter: tunnelFilter(tunnel, group, profile))
+        profile.apply(to: &chain)
+        return [chain]
+    }
+
+    private func tunnelFilter(
+        _ tunnel: GatewayTunnels.Tunnel,
+        _ group: GatewayPorts.Group,
+        _ profile: EdgeProfile
+    ) -> NetworkFilter {
+        Chains.tcp(
+            tunnel.targets,
+            statPrefix: "outbound_\(group.listenerName)",
+            idleTimeout: profile.tunnelIdleTimeout,
+            durationMax: profile.tunnelDurationMax
+        )
     }
 
     // MARK: TLS
@@ -106,6 +133,7 @@ struct GatewayListeners {
             let gateway = member.source
             guard member.endsTLS else {
                 let isAutomatic = member.server.tls?.effectiveMode == .autoPassthrough
+                let profile = EdgeProfile(member, mesh: mesh, ledger: &ledger)
                 let found =
                     isAutomatic
                     ? tunnels.automatic(member, ledger: &ledger) : tunnels.passthrough(member, ledger: &ledger)
@@ -113,7 +141,7 @@ struct GatewayListeners {
                     let claimed = names.claim(tunnel.serverNames)
                     reportLost(claimed.lost, source: tunnel.source, group: group, ledger: &ledger)
                     guard !claimed.free.isEmpty else { continue }
-                    chains.append(passthroughChain(tunnel, names: claimed.free, group: group))
+                    chains.append(passthroughChain(tunnel, names: claimed.free, group: group, profile: profile))
                 }
                 continue
             }
@@ -156,37 +184,47 @@ struct GatewayListeners {
             ledger.report(gateway, error.reason, "port \(portName): \(error.message)")
             return nil
         }
+        let profile = EdgeProfile(member, mesh: mesh, ledger: &ledger)
         let filter: NetworkFilter
         if isHTTP {
             built.routes.append(
                 routes.secure(position, of: shared, name: name, port: group.number, ledger: &ledger)
             )
             filter = Chains.http(
-                managers.gateway(routeConfiguration: name, statPrefix: "outbound_\(group.listenerName)")
+                managers.gateway(
+                    routeConfiguration: name,
+                    statPrefix: "outbound_\(group.listenerName)",
+                    profile: profile
+                )
             )
         } else {
             guard let tunnel = tunnels.tcp(member, ledger: &ledger), !tunnel.targets.isEmpty else { return nil }
-            filter = Chains.tcp(tunnel.targets, statPrefix: "outbound_\(group.listenerName)")
+            filter = tunnelFilter(tunnel, group, profile)
         }
-        return Chains.chain(
+        var chain = Chains.chain(
             name: name,
             serverNames: sniNames(names),
             tls: downstream,
             filter: filter
         )
+        profile.apply(to: &chain)
+        return chain
     }
 
     private func passthroughChain(
         _ tunnel: GatewayTunnels.Tunnel,
         names: [String],
-        group: GatewayPorts.Group
+        group: GatewayPorts.Group,
+        profile: EdgeProfile
     ) -> FilterChainMessage {
-        Chains.chain(
+        var chain = Chains.chain(
             name: "tls.\(group.number).\(names[0])",
             serverNames: sniNames(names),
             transportProtocol: sniNames(names).isEmpty ? "tls" : "",
-            filter: Chains.tcp(tunnel.targets, statPrefix: "outbound_\(group.listenerName)")
+            filter: tunnelFilter(tunnel, group, profile)
         )
+        profile.apply(to: &chain)
+        return chain
     }
 
     /// `*` is no server name: a chain for every name has no condition on names.

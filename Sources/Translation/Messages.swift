@@ -15,6 +15,7 @@ enum CoreMessages {
     typealias Locality = Envoy_Config_Core_V3_Locality
     typealias Metadata = Envoy_Config_Core_V3_Metadata
     typealias RuntimeFractionalPercent = Envoy_Config_Core_V3_RuntimeFractionalPercent
+    typealias SocketOption = Envoy_Config_Core_V3_SocketOption
     typealias TransportSocket = Envoy_Config_Core_V3_TransportSocket
 }
 
@@ -24,6 +25,7 @@ typealias NetworkFilter = Envoy_Config_Listener_V3_Filter
 typealias ListenerFilterMessage = Envoy_Config_Listener_V3_ListenerFilter
 typealias TLSInspector = Envoy_Extensions_Filters_Listener_TlsInspector_V3_TlsInspector
 
+typealias ConnectionLimitMessage = Envoy_Extensions_Filters_Network_ConnectionLimit_V3_ConnectionLimit
 typealias ConnectionManager = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager
 typealias HTTPFilterMessage = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpFilter
 typealias TCPProxyMessage = Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy

@@ -10,6 +10,8 @@ public struct Problem: Hashable, Sendable, Comparable {
         case secretInvalid = "InvalidCertificateRef"
         case fileMissing = "FileNotAllowed"
         case portConflict = "PortConflict"
+        /// An older policy has the same target.
+        case policyConflict = "Conflicted"
         case hostConflict = "HostConflict"
         case destinationMissing = "DestinationNotFound"
         case subsetMissing = "SubsetNotFound"

@@ -2,9 +2,26 @@ internal import Base
 internal import CSys
 
 /// Counts the open connections of one owner. A connection takes part until it is closed.
-public final class ConnectionCounter {
-    public internal(set) var count = 0
+open class ConnectionCounter {
+    public private(set) final var count = 0
     public init() {}
+
+    /// A connection was accepted. False refuses it: it is closed, and not counted.
+    open func admit() -> Bool { true }
+
+    /// An admitted connection is gone.
+    open func release() {}
+
+    final func open() -> Bool {
+        guard admit() else { return false }
+        count += 1
+        return true
+    }
+
+    final func close() {
+        count -= 1
+        release()
+    }
 }
 
 /// One deadline per connection, for the phase it is in: connecting, handshaking, finishing, lingering.
@@ -291,7 +308,7 @@ extension Connection {
         descriptor = -1
         input.release()
         output.release()
-        if let counter { counter.count -= 1 }
+        counter?.close()
         counter = nil
         loop.enqueue(self)
     }

@@ -124,25 +124,25 @@ public final class ListeningSocket: EventSource {
                 if code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM { rest() }
                 return
             }
-            if counter.count >= connectionsMax {
-                refusedCount &+= 1
-                gh_close(accepted)
-                continue
-            }
             take(accepted, peer)
         }
     }
 
     private func take(_ accepted: Int32, _ peer: gh_address) {
+        guard counter.count < connectionsMax, counter.open() else {
+            refusedCount &+= 1
+            gh_close(accepted)
+            return
+        }
         let connection = Connection(descriptor: accepted, loop: loop, phase: .open)
         connection.peerAddress = peer.socketAddress
         connection.tag = tag
         do throws(SocketError) {
             try loop.add(connection)
         } catch {
+            counter.close()
             return
         }
-        counter.count += 1
         connection.counter = counter
         handler.onAccept(connection, from: self)
         if connection.handler == nil { connection.close() }

@@ -24,7 +24,7 @@ actor ProgrammedStatus {
     /// Acknowledgements of several types and proxies arrive together; one write answers them all.
     private static let settle = Duration.milliseconds(60)
     private static let kinds: Set<ResourceKind> = [
-        .gateway, .virtualService, .destinationRule, .serviceEntry, .sidecar, .service,
+        .gateway, .virtualService, .destinationRule, .serviceEntry, .sidecar, .service, .edgePolicy,
     ]
 
     private let store: ResourceStore

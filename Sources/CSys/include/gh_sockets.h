@@ -169,6 +169,11 @@ static inline long gh_send2(int fd, const void *p, size_t n, const void *q, size
     return sendmsg(fd, &h, MSG_NOSIGNAL);
 }
 
+/// One integer option; 0, or -1 with errno.
+static inline int gh_set_option(int fd, int level, int name, int value) {
+    return setsockopt(fd, level, name, &value, sizeof value);
+}
+
 static inline void gh_set_nonblocking(int fd) {
     int flags = fcntl(fd, F_GETFL, 0);
     if (flags >= 0) (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);

@@ -33,9 +33,10 @@ final class HTTPPlan: Sendable {
     let requestHeadersTimeout: Duration?
     let connectionIdleTimeout: Duration?
     let streamDurationMax: Duration?
+    let connectionDurationMax: Duration?
     let serverOptions: ServerOptions
 
-    init(_ manager: HTTPConnectionManager, routes: RouteTable) throws(PlanError) {
+    init(_ manager: HTTPConnectionManager, of chain: FilterChain, routes: RouteTable) throws(PlanError) {
         self.manager = manager
         self.routes = routes
         let escaped: PathNormalizer.EscapedSlashes =
@@ -66,11 +67,12 @@ final class HTTPPlan: Sendable {
         requestHeadersTimeout = Self.on(manager.requestHeadersTimeout)
         connectionIdleTimeout = Self.on(manager.connectionIdleTimeout)
         streamDurationMax = Self.on(manager.streamDurationMax)
-        serverOptions = Self.serverOptions(manager)
+        connectionDurationMax = Self.on(manager.connectionDurationMax)
+        serverOptions = Self.serverOptions(manager, chain)
         if manager.localReply != nil { throw PlanError("not supported", at: "local_reply_config") }
     }
 
-    private static func serverOptions(_ manager: HTTPConnectionManager) -> ServerOptions {
+    private static func serverOptions(_ manager: HTTPConnectionManager, _ chain: FilterChain) -> ServerOptions {
         var options = ServerOptions()
         options.headBytesMax = Int(min(manager.requestHeadersKilobytesMax, 240)) << 10
         options.fieldsMax = Int(min(manager.requestHeadersCountMax, 1000))
@@ -88,6 +90,8 @@ final class HTTPPlan: Sendable {
         }
         // At the edge a body has to move; inside the mesh the application sets the pace.
         if !manager.usesRemoteAddress { options.bodyRateMin = 0 }
+        if let rate = chain.minBodyRate { options.bodyRateMin = Int(rate) }
+        if let patience = on(chain.sendTimeout) { options.sendTimeout = patience }
         options.allowsHTTP2PriorKnowledge = manager.codec != .http1
         return options
     }

@@ -55,6 +55,7 @@ struct ListenerCompiler {
             table: table,
             chains: chains,
             defaultChain: defaultChain,
+            quota: previous[listener.name]?.quota ?? ConnectionQuota(),
             identity: identity
         )
     }
@@ -92,22 +93,31 @@ struct ListenerCompiler {
                     throw PlanError(error.message, at: "filters[\(index)].\(error.path)")
                 }
             case .sniCluster: usesServerName = true
+            case .connectionLimit: break
             case .localRateLimit: throw PlanError("local rate limits are not supported", at: "filters[\(index)]")
             }
         }
         let terminal: ChainPlan.Terminal
         switch chain.terminal {
         case .tcp(let proxy): terminal = .tcp(try TCPPlan(proxy, usesServerNameAsCluster: usesServerName))
-        case .http(let manager): terminal = .http(try HTTPPlan(manager, routes: try routes(of: manager)))
+        case .http(let manager): terminal = .http(try HTTPPlan(manager, of: chain, routes: try routes(of: manager)))
         }
         return ChainPlan(
             chain: chain,
             tls: compiled,
             roles: roles,
+            quota: quota(of: chain, listener: listener.name),
             terminal: terminal,
             identity: identity,
             lineage: lineage
         )
+    }
+
+    /// The count goes on while the chain keeps its name.
+    private func quota(of chain: FilterChain, listener: String) -> ConnectionQuota {
+        guard let old = previous[listener] else { return ConnectionQuota() }
+        let known = old.chains + (old.defaultChain.map { [$0] } ?? [])
+        return known.first { $0.name == chain.name }?.quota ?? ConnectionQuota()
     }
 
     /// An unchanged chain keeps its context, and with it the session tickets it has given out.

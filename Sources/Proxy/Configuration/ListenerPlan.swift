@@ -20,6 +20,10 @@ final class ListenerPlan: Sendable {
     let usesOriginalDestination: Bool
     let isInbound: Bool
     let bufferBytesMax: Int
+    /// Open connections over all workers; `.max` is no limit.
+    let connectionsMax: Int
+    let quota: ConnectionQuota
+    let socketOptions: [SocketOption]
     /// Equal identities mean the listener has not changed at all.
     let identity: String
 
@@ -29,6 +33,7 @@ final class ListenerPlan: Sendable {
         table: FilterChainTable,
         chains: [ChainPlan],
         defaultChain: ChainPlan?,
+        quota: ConnectionQuota,
         identity: String
     ) {
         name = listener.name
@@ -52,7 +57,10 @@ final class ListenerPlan: Sendable {
         inspectionTimeout = listener.listenerFiltersTimeout > .zero ? listener.listenerFiltersTimeout : .seconds(3600)
         continuesAfterTimeout = listener.continuesOnListenerFiltersTimeout
         isInbound = listener.trafficDirection == .inbound
-        bufferBytesMax = Int(listener.connectionBufferBytesMax ?? 1 << 20)
+        bufferBytesMax = Int(min(max(listener.connectionBufferBytesMax ?? 32 << 10, 4096), 16 << 20))
+        connectionsMax = listener.connectionsMax.map { Int(clamping: $0) } ?? .max
+        self.quota = quota
+        socketOptions = listener.socketOptions
     }
 
     func chain(for choice: FilterChainTable.Choice) -> ChainPlan? {
@@ -89,6 +97,9 @@ final class ChainPlan: Sendable {
     /// The URI name of the certificate shown, for `x-forwarded-client-cert`; empty when it has none.
     let ownURI: String
     let roles: [RoleFilter]
+    /// Open connections over all workers; `.max` is no limit.
+    let connectionsMax: Int
+    let quota: ConnectionQuota
     let terminal: Terminal
     /// Equal identities: TLS and connection settings are the same (routes may differ), down to the secrets' versions.
     let identity: String
@@ -99,6 +110,7 @@ final class ChainPlan: Sendable {
         chain: FilterChain,
         tls: CompiledTLS?,
         roles: [RoleFilter],
+        quota: ConnectionQuota,
         terminal: Terminal,
         identity: String,
         lineage: String
@@ -111,6 +123,12 @@ final class ChainPlan: Sendable {
         ownURI = tls?.ownURI ?? ""
         handshakeTimeout = chain.handshakeTimeout ?? .seconds(10)
         self.roles = roles
+        self.quota = quota
+        var connectionsMax = Int.max
+        for case .connectionLimit(let count) in chain.networkFilters {
+            connectionsMax = min(connectionsMax, Int(clamping: count))
+        }
+        self.connectionsMax = connectionsMax
         self.terminal = terminal
         self.identity = identity
         self.lineage = lineage

@@ -31,6 +31,8 @@ extension Exchange {
         decorate(head, request: stream.head, http, downstream, time)
         if isGRPC, let value = head.value(.grpcStatus) { grpcStatus = Self.decimal(value) }
         isResponseStarted = true
+        // Source: Envoy: an answer that begins before the request has ended makes the two a conversation.
+        requestDeadline = .max
         stream.sendHead(head, endStream: endStream)
         if code == 101 {
             beginTunnel(downstream)

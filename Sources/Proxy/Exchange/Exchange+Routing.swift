@@ -12,6 +12,8 @@ extension Exchange {
     func prepare(_ head: MessageHead, _ http: HTTPPlan, _ downstream: HTTPDownstream) -> Bool {
         remote = downstream.facts.directRemote
         isGRPC = head.isGRPC
+        // A gRPC request may last for as long as both ends like.
+        if isGRPC { requestDeadline = .max }
         if head.minorVersion == 0, stream?.connection.version == .http1, !http.manager.http1.acceptsHTTP10 {
             reply(426, "", details: "low_version", flags: [])
             return false

@@ -12,6 +12,8 @@ protocol Downstream: AnyObject {
 
 /// A place in a listener's list. The list keeps what is linked alive.
 final class DownstreamLink {
+    /// Where the connection is counted until it is gone.
+    var quota: ConnectionQuota?
     fileprivate var owner: (any Downstream)?
     fileprivate var next: DownstreamLink?
     fileprivate unowned(unsafe) var previous: DownstreamLink?

@@ -25,6 +25,7 @@ final class HTTPDownstream: ServerConnectionDelegate, Downstream {
     private let local: SocketAddress
     private let serverName: String?
     private var server: ServerConnection?
+    private var lifetime: Lifetime?
     private var cachedElement: [UInt8]?
     private var admission: Bool?
 
@@ -46,6 +47,20 @@ final class HTTPDownstream: ServerConnectionDelegate, Downstream {
         listener.insert(self)
         server = ServerConnection(connection, options: http.serverOptions, delegate: self)
         if listener.isDraining { drain() }
+        if let longest = http.connectionDurationMax {
+            let end = Lifetime(self)
+            lifetime = end
+            listener.worker.loop.schedule(end, after: longest)
+        }
+    }
+
+    /// Asks the connection to go when its time is over.
+    private final class Lifetime: LoopTimer {
+        unowned let downstream: HTTPDownstream
+
+        init(_ downstream: HTTPDownstream) { self.downstream = downstream }
+
+        override func fire() { downstream.drain() }
     }
 
     // MARK: facts
@@ -149,6 +164,8 @@ final class HTTPDownstream: ServerConnectionDelegate, Downstream {
         case .handshakeFailed, .handshakeTimedOut: listener.statistics.pointee.handshakeFailures &+= 1
         case .finished, .failed, .connectTimedOut, .tlsFailed, .sendTimedOut: break
         }
+        lifetime?.cancel()
+        lifetime = nil
         server = nil
         listener.remove(self)
     }

@@ -15,6 +15,7 @@ final class ListenerRuntime: AcceptHandler {
     private(set) var planNumber = 0
     let statistics: UnsafeMutablePointer<ListenerStatistics>
     private var sockets: [ListeningSocket] = []
+    private var admission: ListenerAdmission?
     private var open = DownstreamList()
     private(set) var isDraining = false
 
@@ -30,14 +31,17 @@ final class ListenerRuntime: AcceptHandler {
     // MARK: configuration
 
     func adopt(descriptors: [Int32]) {
+        let counter =
+            admission ?? ListenerAdmission(listener: self, quota: plan.quota, process: worker.processQuota)
+        admission = counter
         for descriptor in descriptors {
+            SocketSettings.apply(plan.socketOptions, to: descriptor)
             do throws(SocketError) {
                 let socket = try ListeningSocket(
                     adopting: descriptor,
                     loop: worker.loop,
                     handler: self,
-                    connectionsMax: worker.options.connectionsMax,
-                    counter: worker.connectionCounter
+                    counter: counter
                 )
                 sockets.append(socket)
             } catch {
@@ -49,6 +53,9 @@ final class ListenerRuntime: AcceptHandler {
 
     func update(_ next: ListenerPlan) {
         if next === plan { return }
+        if next.socketOptions != plan.socketOptions {
+            for socket in sockets { SocketSettings.apply(next.socketOptions, to: socket.descriptor) }
+        }
         plan = next
         planNumber &+= 1
         open.forEach { $0.planChanged() }
@@ -79,6 +86,8 @@ final class ListenerRuntime: AcceptHandler {
 
     func remove(_ downstream: any Downstream) {
         open.remove(downstream)
+        downstream.link.quota?.release()
+        downstream.link.quota = nil
         statistics.pointee.connectionsActive &-= 1
     }
 
@@ -86,6 +95,8 @@ final class ListenerRuntime: AcceptHandler {
 
     override func onAccept(_ connection: Connection, from listener: ListeningSocket) {
         statistics.pointee.connectionsTotal &+= 1
+        connection.highWatermark = plan.bufferBytesMax
+        connection.lowWatermark = plan.bufferBytesMax / 4
         if plan.proxyProtocol != .off || plan.looksAtTLS {
             connection.handler = Inspection(listener: self, connection: connection)
         } else {
@@ -111,16 +122,24 @@ final class ListenerRuntime: AcceptHandler {
             refuse(connection, hello: hello, details: "filter_chain_not_found")
             return
         }
+        guard chain.quota.take(upTo: chain.connectionsMax) else {
+            statistics.pointee.connectionsRefused &+= 1
+            connection.handler = Discard()
+            connection.close()
+            return
+        }
         if chain.usesTLS {
             guard let context = chain.tls else {
+                chain.quota.release()
                 refuse(connection, hello: hello, details: "tls_secret_missing")
                 return
             }
             connection.startTLS(context, handshakeTimeout: chain.handshakeTimeout)
         }
+        let downstream: any Downstream
         switch chain.terminal {
         case .http(let http):
-            _ = HTTPDownstream(
+            downstream = HTTPDownstream(
                 connection: connection,
                 listener: self,
                 chain: chain,
@@ -129,7 +148,7 @@ final class ListenerRuntime: AcceptHandler {
                 serverName: hello?.serverName
             )
         case .tcp(let tcp):
-            _ = TCPTunnel(
+            downstream = TCPTunnel(
                 connection: connection,
                 listener: self,
                 chain: chain,
@@ -138,6 +157,7 @@ final class ListenerRuntime: AcceptHandler {
                 serverName: hello?.serverName
             )
         }
+        downstream.link.quota = chain.quota
     }
 
     private func destination(of connection: Connection) -> SocketAddress? {

@@ -44,12 +44,14 @@ struct References {
     }
 
     /// Kinds whose objects name others.
-    static let referringKinds: [ResourceKind] = [.gateway, .virtualService, .destinationRule]
+    static let referringKinds: [ResourceKind] = [.gateway, .virtualService, .destinationRule, .edgePolicy]
 
     /// True when a change can make or break references of other objects.
     static func concernsOthers(_ result: AdmittedChange.Result) -> Bool {
         let isNewOrGone = result.outcome == .created || result.outcome == .deleted
         switch (result.resource.spec, result.previous?.spec) {
+        case (.gateway(let new), .gateway(let old)?):
+            return isNewOrGone || Self.sections(of: new) != Self.sections(of: old)
         case (.gateway, _), (.service, _), (.secret, _): return isNewOrGone
         case (.virtualService(let spec), _): return isNewOrGone && spec.hosts.isEmpty
         case (.serviceEntry(let new), .serviceEntry(let old)?): return isNewOrGone || new.hosts != old.hosts
@@ -87,6 +89,7 @@ struct References {
         case .virtualService(let spec): return unresolved(spec, namespace)
         case .gateway(let spec): return unresolved(spec, namespace)
         case .destinationRule(let spec): return unresolved(spec, namespace)
+        case .edgePolicy(let spec): return unresolved(spec, namespace)
         default: return nil
         }
     }
@@ -194,6 +197,19 @@ struct References {
             }
         }
         return warnings
+    }
+
+    /// What a policy may name of a Gateway: names of servers and of their ports.
+    private static func sections(of spec: GatewaySpec) -> Set<String> {
+        Set(spec.servers.flatMap { [$0.name, $0.port?.name].compactMap { $0 } })
+    }
+
+    private func unresolved(_ spec: EdgePolicySpec, _ namespace: String) -> [Warning] {
+        let path = JSONPath() / "spec" / "targetRef"
+        let key = ResourceKey(.gateway, namespace: namespace, name: spec.targetRef.name)
+        guard case .gateway(let gateway) = resources[key]?.spec else { return [missing(path / "name", "\(key)")] }
+        guard let section = spec.targetRef.sectionName, !Self.sections(of: gateway).contains(section) else { return [] }
+        return [missing(path / "sectionName", "server \(section) of \(key)")]
     }
 
     private func unresolved(_ spec: DestinationRuleSpec, _ namespace: String) -> [Warning] {

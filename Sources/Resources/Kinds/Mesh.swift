@@ -21,8 +21,8 @@ public struct ProxyConfigSpec: FieldObject {
     ]
 }
 
-/// Mesh-wide settings, with the field names of Istio's `MeshConfig`; `defaultLoadBalancer` and `defaultRequestTimeout`
-/// are ours.
+/// Mesh-wide settings, with the field names of Istio's `MeshConfig`; `defaultLoadBalancer`, `defaultRequestTimeout`
+/// and `edgeDefaults` are ours.
 public struct MeshConfigSpec: FieldObject {
     public enum AccessLogEncoding: String, FieldEnum {
         case text = "TEXT"
@@ -116,6 +116,7 @@ public struct MeshConfigSpec: FieldObject {
     public var defaultConfig: ProxyDefaults?
     public var defaultLoadBalancer: LoadBalancerSettings.SimpleLB?
     public var defaultRequestTimeout: Duration?
+    public var edgeDefaults: EdgeSettings?
     public init() {}
     public static let fields: [Field<MeshConfigSpec>] = [
         Field("connectTimeout", \.connectTimeout, "to upstream hosts; default 10s"),
@@ -139,5 +140,6 @@ public struct MeshConfigSpec: FieldObject {
         Field("defaultConfig", \.defaultConfig, "of all proxies"),
         Field("defaultLoadBalancer", \.defaultLoadBalancer, "for hosts without their own; default ROUND_ROBIN"),
         Field("defaultRequestTimeout", \.defaultRequestTimeout, "of HTTP routes without timeout; default 15s"),
+        Field("edgeDefaults", \.edgeDefaults, "limits and deadlines of all gateways"),
     ]
 }

@@ -51,6 +51,35 @@ public struct Field<Root>: Sendable {
     }
 }
 
+extension Field {
+    private init(
+        name: String,
+        aliases: [String],
+        doc: String,
+        isRequired: Bool,
+        node: @escaping @Sendable () -> SchemaNode,
+        read: @escaping @Sendable (inout Root, JSONValue, inout SpecDecoder) -> Void
+    ) {
+        self.name = name
+        self.aliases = aliases
+        self.doc = doc
+        self.isRequired = isRequired
+        self.node = node
+        self.read = read
+    }
+
+    /// The same member of an object that embeds this one: `path` leads to where the value is kept.
+    func lifted<Outer>(through path: any WritableKeyPath<Outer, Root> & Sendable) -> Field<Outer> {
+        let read = read
+        return Field<Outer>(name: name, aliases: aliases, doc: doc, isRequired: isRequired, node: node) {
+            outer,
+            json,
+            decoder in
+            read(&outer[keyPath: path], json, &decoder)
+        }
+    }
+}
+
 /// A type that a member of an object can have.
 public protocol FieldValue: Sendable {
     /// Nil after recording a violation.

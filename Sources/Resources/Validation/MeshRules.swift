@@ -47,6 +47,7 @@ extension MeshConfigSpec {
             findings.inside("connectionPool", policy.connectionPool) { $0.check(&$1) }
             findings.inside("outlierDetection", policy.outlierDetection) { $0.check(&$1) }
         }
+        findings.inside("edgeDefaults", edgeDefaults) { $0.check(&$1) }
         findings.inside("defaultConfig", defaultConfig) { config, findings in
             findings.checkNotNegative("concurrency", config.concurrency)
             for (key, value) in [

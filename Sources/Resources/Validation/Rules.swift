@@ -18,6 +18,7 @@ enum Rules {
         case .workloadGroup(let spec): spec.check(&findings)
         case .proxyConfig(let spec): spec.check(&findings)
         case .meshConfig(let spec): spec.check(&findings)
+        case .edgePolicy(let spec): spec.check(&findings)
         case .secret(let spec): spec.check(&findings)
         case .service(let spec): spec.check(&findings)
         case .endpoints(let spec): spec.check(&findings)

@@ -7,14 +7,15 @@ private typealias OriginalDestination = Envoy_Extensions_Filters_Listener_Origin
 private typealias ProxyProtocol = Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_ProxyProtocol
 private typealias NetworkRBAC = Envoy_Extensions_Filters_Network_Rbac_V3_RBAC
 private typealias NetworkRateLimit = Envoy_Extensions_Filters_Network_LocalRatelimit_V3_LocalRateLimit
+private typealias ConnectionLimit = Envoy_Extensions_Filters_Network_ConnectionLimit_V3_ConnectionLimit
 private typealias SNICluster = Envoy_Extensions_Filters_Network_SniCluster_V3_SniCluster
 private typealias TCPProxyMessage = Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy
 private typealias ConnectionManagerMessage =
     Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager
 
 extension Listener {
-    /// Without effect here and therefore ignored: `stat_prefix`, `metadata`, `ignore_global_conn_limit`,
-    /// `connection_balance_config` (every worker accepts on a socket of its own).
+    /// Without effect here and therefore ignored: `stat_prefix`, `metadata` of other products,
+    /// `ignore_global_conn_limit`, `connection_balance_config` (every worker accepts on a socket of its own).
     ///
     /// - Throws: when something is wrong or asks for what this proxy does not do. Refuse the resource.
     public init(decoding bytes: [UInt8]) throws(DecodeError) {
@@ -65,6 +66,10 @@ extension Listener {
                 ? try FilterChain(listener.defaultFilterChain, at: path.child("default_filter_chain")) : nil,
             connectionBufferBytesMax: listener.hasPerConnectionBufferLimitBytes
                 ? listener.perConnectionBufferLimitBytes.value : nil,
+            socketOptions: try path.list(listener.socketOptions, "socket_options") {
+                (option, path) throws(DecodeError) in try SocketOption(option, at: path)
+            },
+            connectionsMax: try OwnNumbers(listener.metadata, at: path).count("max_connections"),
             accessLogs: try AccessLog.list(listener.accessLog, "access_log", at: path)
         )
     }
@@ -107,6 +112,7 @@ extension FilterChain {
         guard let terminal else {
             throw path.child("filters").error("must end with an HTTP connection manager or a TCP proxy")
         }
+        let own = try OwnNumbers(chain.metadata, at: path)
         self.init(
             name: chain.name,
             match: try FilterChainMatch(chain.filterChainMatch, at: path.child("filter_chain_match")),
@@ -118,6 +124,8 @@ extension FilterChain {
                 chain.hasTransportSocketConnectTimeout ? chain.transportSocketConnectTimeout : nil,
                 "transport_socket_connect_timeout"
             ),
+            minBodyRate: try own.count("min_body_rate").map { UInt32(clamping: $0) },
+            sendTimeout: try own.count("send_timeout_ms").map { .milliseconds(Int64(clamping: $0)) },
             networkFilters: networkFilters,
             terminal: terminal
         )
@@ -142,6 +150,13 @@ extension NetworkFilter {
             let limit = try typed.unpack(any, as: NetworkRateLimit.self)
             try typed.refuse("runtime_enabled", if: limit.hasRuntimeEnabled)
             self = .localRateLimit(try TokenBucket(limit.tokenBucket, at: typed.child("token_bucket")))
+        } else if any.holds(ConnectionLimit.self) {
+            let limit = try typed.unpack(any, as: ConnectionLimit.self)
+            try typed.refuse("runtime_enabled", if: limit.hasRuntimeEnabled)
+            // A delay only hides the refusal from the client for a while.
+            try typed.refuse("delay", if: limit.hasDelay)
+            guard limit.maxConnections.value > 0 else { throw typed.child("max_connections").error("must be above 0") }
+            self = .connectionLimit(connectionsMax: limit.maxConnections.value)
         } else if any.holds(SNICluster.self) {
             self = .sniCluster
         } else {

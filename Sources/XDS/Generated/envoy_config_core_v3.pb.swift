@@ -590,6 +590,86 @@ public nonisolated struct Envoy_Config_Core_V3_BindConfig: Sendable {
   fileprivate var _freebind: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
 }
 
+public nonisolated struct Envoy_Config_Core_V3_SocketOption: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var description_p: String = String()
+
+  public var level: Int64 = 0
+
+  public var name: Int64 = 0
+
+  public var value: Envoy_Config_Core_V3_SocketOption.OneOf_Value? = nil
+
+  public var intValue: Int64 {
+    get {
+      if case .intValue(let v)? = value {return v}
+      return 0
+    }
+    set {value = .intValue(newValue)}
+  }
+
+  public var bufValue: Data {
+    get {
+      if case .bufValue(let v)? = value {return v}
+      return Data()
+    }
+    set {value = .bufValue(newValue)}
+  }
+
+  public var state: Envoy_Config_Core_V3_SocketOption.SocketState = .statePrebind
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum OneOf_Value: Equatable, Sendable {
+    case intValue(Int64)
+    case bufValue(Data)
+
+  }
+
+  public nonisolated enum SocketState: SwiftProtobuf.Enum, Swift.CaseIterable {
+    public typealias RawValue = Int
+    case statePrebind // = 0
+    case stateBound // = 1
+    case stateListening // = 2
+    case UNRECOGNIZED(Int)
+
+    public init() {
+      self = .statePrebind
+    }
+
+    public init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .statePrebind
+      case 1: self = .stateBound
+      case 2: self = .stateListening
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    public var rawValue: Int {
+      switch self {
+      case .statePrebind: return 0
+      case .stateBound: return 1
+      case .stateListening: return 2
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    public static let allCases: [Envoy_Config_Core_V3_SocketOption.SocketState] = [
+      .statePrebind,
+      .stateBound,
+      .stateListening,
+    ]
+
+  }
+
+  public init() {}
+}
+
 public nonisolated struct Envoy_Config_Core_V3_TcpKeepalive: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -2454,6 +2534,87 @@ nonisolated extension Envoy_Config_Core_V3_BindConfig: SwiftProtobuf.Message, Sw
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
+}
+
+nonisolated extension Envoy_Config_Core_V3_SocketOption: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SocketOption"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}description\0\u{1}level\0\u{1}name\0\u{3}int_value\0\u{3}buf_value\0\u{1}state\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.description_p) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.level) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.name) }()
+      case 4: try {
+        var v: Int64?
+        try decoder.decodeSingularInt64Field(value: &v)
+        if let v = v {
+          if self.value != nil {try decoder.handleConflictingOneOf()}
+          self.value = .intValue(v)
+        }
+      }()
+      case 5: try {
+        var v: Data?
+        try decoder.decodeSingularBytesField(value: &v)
+        if let v = v {
+          if self.value != nil {try decoder.handleConflictingOneOf()}
+          self.value = .bufValue(v)
+        }
+      }()
+      case 6: try { try decoder.decodeSingularEnumField(value: &self.state) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.description_p.isEmpty {
+      try visitor.visitSingularStringField(value: self.description_p, fieldNumber: 1)
+    }
+    if self.level != 0 {
+      try visitor.visitSingularInt64Field(value: self.level, fieldNumber: 2)
+    }
+    if self.name != 0 {
+      try visitor.visitSingularInt64Field(value: self.name, fieldNumber: 3)
+    }
+    switch self.value {
+    case .intValue?: try {
+      guard case .intValue(let v)? = self.value else { preconditionFailure() }
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 4)
+    }()
+    case .bufValue?: try {
+      guard case .bufValue(let v)? = self.value else { preconditionFailure() }
+      try visitor.visitSingularBytesField(value: v, fieldNumber: 5)
+    }()
+    case nil: break
+    }
+    if self.state != .statePrebind {
+      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Envoy_Config_Core_V3_SocketOption, rhs: Envoy_Config_Core_V3_SocketOption) -> Bool {
+    if lhs.description_p != rhs.description_p {return false}
+    if lhs.level != rhs.level {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs.value != rhs.value {return false}
+    if lhs.state != rhs.state {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_SocketOption.SocketState: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0STATE_PREBIND\0\u{1}STATE_BOUND\0\u{1}STATE_LISTENING\0")
 }
 
 nonisolated extension Envoy_Config_Core_V3_TcpKeepalive: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

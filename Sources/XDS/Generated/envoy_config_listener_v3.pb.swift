@@ -121,6 +121,11 @@ public nonisolated struct Envoy_Config_Listener_V3_Listener: @unchecked Sendable
   /// Clears the value of `transparent`. Subsequent reads from it will return its default value.
   public mutating func clearTransparent() {_uniqueStorage()._transparent = nil}
 
+  public var socketOptions: [Envoy_Config_Core_V3_SocketOption] {
+    get {_storage._socketOptions}
+    set {_uniqueStorage()._socketOptions = newValue}
+  }
+
   public var trafficDirection: Envoy_Config_Core_V3_TrafficDirection {
     get {_storage._trafficDirection}
     set {_uniqueStorage()._trafficDirection = newValue}
@@ -547,7 +552,7 @@ fileprivate nonisolated let _protobuf_package = "envoy.config.listener.v3"
 
 nonisolated extension Envoy_Config_Listener_V3_Listener: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Listener"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}address\0\u{3}filter_chains\0\u{3}use_original_dst\0\u{3}per_connection_buffer_limit_bytes\0\u{1}metadata\0\u{4}\u{3}listener_filters\0\u{1}transparent\0\u{4}\u{5}listener_filters_timeout\0\u{3}traffic_direction\0\u{3}continue_on_listener_filters_timeout\0\u{4}\u{2}api_listener\0\u{3}connection_balance_config\0\u{4}\u{2}access_log\0\u{4}\u{3}default_filter_chain\0\u{3}bind_to_port\0\u{4}\u{2}stat_prefix\0\u{3}enable_reuse_port\0\u{4}\u{2}ignore_global_conn_limit\0\u{4}\u{2}additional_addresses\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}address\0\u{3}filter_chains\0\u{3}use_original_dst\0\u{3}per_connection_buffer_limit_bytes\0\u{1}metadata\0\u{4}\u{3}listener_filters\0\u{1}transparent\0\u{4}\u{3}socket_options\0\u{4}\u{2}listener_filters_timeout\0\u{3}traffic_direction\0\u{3}continue_on_listener_filters_timeout\0\u{4}\u{2}api_listener\0\u{3}connection_balance_config\0\u{4}\u{2}access_log\0\u{4}\u{3}default_filter_chain\0\u{3}bind_to_port\0\u{4}\u{2}stat_prefix\0\u{3}enable_reuse_port\0\u{4}\u{2}ignore_global_conn_limit\0\u{4}\u{2}additional_addresses\0")
 
   fileprivate class _StorageClass {
     var _name: String = String()
@@ -563,6 +568,7 @@ nonisolated extension Envoy_Config_Listener_V3_Listener: SwiftProtobuf.Message, 
     var _listenerFiltersTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _continueOnListenerFiltersTimeout: Bool = false
     var _transparent: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
+    var _socketOptions: [Envoy_Config_Core_V3_SocketOption] = []
     var _trafficDirection: Envoy_Config_Core_V3_TrafficDirection = .unspecified
     var _apiListener: Envoy_Config_Listener_V3_ApiListener? = nil
     var _connectionBalanceConfig: Envoy_Config_Listener_V3_Listener.ConnectionBalanceConfig? = nil
@@ -593,6 +599,7 @@ nonisolated extension Envoy_Config_Listener_V3_Listener: SwiftProtobuf.Message, 
       _listenerFiltersTimeout = source._listenerFiltersTimeout
       _continueOnListenerFiltersTimeout = source._continueOnListenerFiltersTimeout
       _transparent = source._transparent
+      _socketOptions = source._socketOptions
       _trafficDirection = source._trafficDirection
       _apiListener = source._apiListener
       _connectionBalanceConfig = source._connectionBalanceConfig
@@ -626,6 +633,7 @@ nonisolated extension Envoy_Config_Listener_V3_Listener: SwiftProtobuf.Message, 
         case 6: try { try decoder.decodeSingularMessageField(value: &_storage._metadata) }()
         case 9: try { try decoder.decodeRepeatedMessageField(value: &_storage._listenerFilters) }()
         case 10: try { try decoder.decodeSingularMessageField(value: &_storage._transparent) }()
+        case 13: try { try decoder.decodeRepeatedMessageField(value: &_storage._socketOptions) }()
         case 15: try { try decoder.decodeSingularMessageField(value: &_storage._listenerFiltersTimeout) }()
         case 16: try { try decoder.decodeSingularEnumField(value: &_storage._trafficDirection) }()
         case 17: try { try decoder.decodeSingularBoolField(value: &_storage._continueOnListenerFiltersTimeout) }()
@@ -674,6 +682,9 @@ nonisolated extension Envoy_Config_Listener_V3_Listener: SwiftProtobuf.Message, 
       try { if let v = _storage._transparent {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
       } }()
+      if !_storage._socketOptions.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._socketOptions, fieldNumber: 13)
+      }
       try { if let v = _storage._listenerFiltersTimeout {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
       } }()
@@ -732,6 +743,7 @@ nonisolated extension Envoy_Config_Listener_V3_Listener: SwiftProtobuf.Message, 
         if _storage._listenerFiltersTimeout != rhs_storage._listenerFiltersTimeout {return false}
         if _storage._continueOnListenerFiltersTimeout != rhs_storage._continueOnListenerFiltersTimeout {return false}
         if _storage._transparent != rhs_storage._transparent {return false}
+        if _storage._socketOptions != rhs_storage._socketOptions {return false}
         if _storage._trafficDirection != rhs_storage._trafficDirection {return false}
         if _storage._apiListener != rhs_storage._apiListener {return false}
         if _storage._connectionBalanceConfig != rhs_storage._connectionBalanceConfig {return false}

@@ -25,6 +25,11 @@ public struct Listener: Hashable, Sendable {
     public var defaultFilterChain: FilterChain? = nil
     /// Soft limit of bytes held per connection and direction; nil is the proxy's default.
     public var connectionBufferBytesMax: UInt32? = nil
+    /// Set on the listening socket; accepted connections inherit them.
+    public var socketOptions: [SocketOption] = []
+    /// Connections open at the same time, beyond which new ones are closed at once; nil is the process's limit. An
+    /// extension: metadata `gatehouse.io`, number `max_connections`.
+    public var connectionsMax: UInt64? = nil
     /// Records of connections that no filter chain took.
     public var accessLogs: [AccessLog] = []
 
@@ -43,6 +48,8 @@ public struct Listener: Hashable, Sendable {
         filterChains: [FilterChain] = [],
         defaultFilterChain: FilterChain? = nil,
         connectionBufferBytesMax: UInt32? = nil,
+        socketOptions: [SocketOption] = [],
+        connectionsMax: UInt64? = nil,
         accessLogs: [AccessLog] = []
     ) {
         self.name = name
@@ -59,7 +66,22 @@ public struct Listener: Hashable, Sendable {
         self.filterChains = filterChains
         self.defaultFilterChain = defaultFilterChain
         self.connectionBufferBytesMax = connectionBufferBytesMax
+        self.socketOptions = socketOptions
+        self.connectionsMax = connectionsMax
         self.accessLogs = accessLogs
+    }
+}
+
+/// One integer socket option, as for `setsockopt`.
+public struct SocketOption: Hashable, Sendable {
+    public var level: Int32
+    public var name: Int32
+    public var value: Int32
+
+    public init(level: Int32, name: Int32, value: Int32) {
+        self.level = level
+        self.name = name
+        self.value = value
     }
 }
 
@@ -81,6 +103,12 @@ public struct FilterChain: Hashable, Sendable {
     public var tls: DownstreamTLS? = nil
     /// Time for the TLS handshake; nil is unlimited.
     public var handshakeTimeout: Duration? = nil
+    /// Bytes per second that a request body must bring, over ten seconds; zero is off, nil the proxy's default. An
+    /// extension: metadata `gatehouse.io`, number `min_body_rate`.
+    public var minBodyRate: UInt32? = nil
+    /// Output that makes no progress for this long ends the connection; nil is the proxy's default. An extension:
+    /// metadata `gatehouse.io`, number `send_timeout_ms`.
+    public var sendTimeout: Duration? = nil
     /// Run in order on each new connection, before `terminal`.
     public var networkFilters: [NetworkFilter] = []
     public var terminal: TerminalFilter
@@ -90,6 +118,8 @@ public struct FilterChain: Hashable, Sendable {
         match: FilterChainMatch = FilterChainMatch(),
         tls: DownstreamTLS? = nil,
         handshakeTimeout: Duration? = nil,
+        minBodyRate: UInt32? = nil,
+        sendTimeout: Duration? = nil,
         networkFilters: [NetworkFilter] = [],
         terminal: TerminalFilter
     ) {
@@ -97,6 +127,8 @@ public struct FilterChain: Hashable, Sendable {
         self.match = match
         self.tls = tls
         self.handshakeTimeout = handshakeTimeout
+        self.minBodyRate = minBodyRate
+        self.sendTimeout = sendTimeout
         self.networkFilters = networkFilters
         self.terminal = terminal
     }
@@ -146,6 +178,8 @@ public struct FilterChainMatch: Hashable, Sendable {
 /// A filter that decides about a connection and passes it on.
 public enum NetworkFilter: Hashable, Sendable {
     case rbac(RBACFilter)
+    /// A connection beyond this many open ones of the chain is closed.
+    case connectionLimit(connectionsMax: UInt64)
     /// A connection beyond the bucket is closed.
     case localRateLimit(TokenBucket)
     /// The cluster of the TCP proxy that follows is named by the TLS server name.
