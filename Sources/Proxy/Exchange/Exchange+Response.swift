@@ -43,7 +43,7 @@ extension Exchange {
         }
     }
 
-    /// What every forwarded response head gets: our name, the time, the route's edits, cross-origin headers.
+    /// What every forwarded response head gets: the time, the route's edits, cross-origin headers, our name.
     private func decorate(
         _ head: MessageHead,
         request: MessageHead,
@@ -51,12 +51,6 @@ extension Exchange {
         _ downstream: HTTPDownstream,
         _ time: UInt64
     ) {
-        switch http.manager.serverHeader {
-        case .overwrite: http.serverName.withUnsafeBytes { _ = head.set(.server, $0) }
-        case .appendIfAbsent:
-            if !head.has(.server) { http.serverName.withUnsafeBytes { _ = head.append(.server, $0) } }
-        case .passThrough: break
-        }
         if !head.has(.date) { worker.withDate { _ = head.append(.date, $0) } }
         if http.suppressesEnvoyHeaders {
             head.remove(.xEnvoyUpstreamServiceTime)
@@ -69,6 +63,17 @@ extension Exchange {
         for step in http.edits where !step.isOff { edit(head, step.settings.response, request, downstream) }
         if !newCookie.isEmpty { newCookie.withUnsafeBytes { _ = head.append(.setCookie, $0) } }
         corsRule?.addResponseHeaders(to: head, request: request)
+        nameServer(head, http)
+    }
+
+    /// Our name, after every edit: as with Envoy, edits of `server` have no effect unless it is passed through.
+    private func nameServer(_ head: MessageHead, _ http: HTTPPlan) {
+        switch http.manager.serverHeader {
+        case .overwrite: http.serverName.withUnsafeBytes { _ = head.set(.server, $0) }
+        case .appendIfAbsent:
+            if !head.has(.server) { http.serverName.withUnsafeBytes { _ = head.append(.server, $0) } }
+        case .passThrough: break
+        }
     }
 
     private func edit(

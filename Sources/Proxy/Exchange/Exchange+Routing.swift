@@ -367,8 +367,11 @@ extension Exchange {
         }
     }
 
+    private static var originalHost: UnsafeRawBufferPointer { UnsafeRawBufferPointer("x-envoy-original-host") }
+
     func replaceHost(_ action: ForwardAction, _ head: MessageHead, with host: [UInt8]) {
         if action.appendsForwardedHost { head.append(.xForwardedHost, head.authority) }
+        if http?.suppressesEnvoyHeaders == false { head.set(Self.originalHost, head.authority) }
         host.withUnsafeBytes { head.setAuthority($0) }
     }
 }

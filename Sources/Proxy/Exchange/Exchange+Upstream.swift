@@ -115,6 +115,7 @@ extension Exchange {
         if worker.isLogging { upstreamLocal = connection.transport.localAddress }
         let head = stream.head
         if route?.countsAttempts == true { withDecimal(UInt64(attempts)) { _ = head.set(.xEnvoyAttemptCount, $0) } }
+        if let forward, !forward.expectedTimeout.isEmpty { announceTimeout(forward, head) }
         if isRequestComplete, body.isEmpty, trailers == nil {
             upstream.sendHead(head, endStream: !wantsUpgrade)
         } else {
@@ -122,6 +123,27 @@ extension Exchange {
         }
         startTryDeadline()
         if tryDeadline != .max { armClock() }
+    }
+
+    /// Tells the upstream how long its answer is waited for; a retry has what is left.
+    ///
+    /// Source: Envoy, `x-envoy-expected-rq-timeout-ms`.
+    private func announceTimeout(_ forward: ForwardAction, _ head: MessageHead) {
+        guard http?.suppressesEnvoyHeaders == false else { return }
+        if attempts == 1 || routeDeadline == .max {
+            forward.expectedTimeout.withUnsafeBytes { _ = head.set(Self.expectedTimeout, $0) }
+            return
+        }
+        let now = worker.loop.now.nanoseconds
+        var left = routeDeadline > now ? (routeDeadline &- now) / 1_000_000 : 0
+        if let limit = forward.retry?.perTryTimeout, limit > .zero {
+            left = min(left, UInt64(limit.wholeNanoseconds) / 1_000_000)
+        }
+        withDecimal(max(1, left)) { _ = head.set(Self.expectedTimeout, $0) }
+    }
+
+    private static var expectedTimeout: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer("x-envoy-expected-rq-timeout-ms")
     }
 
     private func sendKept(_ head: MessageHead, to upstream: ClientStream) {

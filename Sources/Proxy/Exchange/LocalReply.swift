@@ -59,7 +59,7 @@ extension Exchange {
         } else {
             beginAnswer(head, status: code)
             if text.count > 0 { head.set(.contentType, "text/plain") }
-            withDecimal(UInt64(text.count)) { _ = head.set(.contentLength, $0) }
+            setLength(head, text.count, stream)
             if isOverloaded { head.set(Self.overloadedName, UnsafeRawBufferPointer("true")) }
             finishAnswer(head, body: text, stream)
         }
@@ -74,6 +74,12 @@ extension Exchange {
         worker.withDate { _ = head.set(.date, $0) }
         if let http { http.serverName.withUnsafeBytes { _ = head.set(.server, $0) } }
         if let corsRule, let stream { corsRule.addResponseHeaders(to: head, request: stream.head) }
+    }
+
+    /// HTTP/2 shows the absence of content by itself (RFC 9113 §8.1), HTTP/1.1 needs a length.
+    private func setLength(_ head: MessageHead, _ bytes: Int, _ stream: ServerStream) {
+        guard bytes > 0 || stream.connection.version == .http1 else { return }
+        withDecimal(UInt64(bytes)) { _ = head.set(.contentLength, $0) }
     }
 
     private func finishAnswer(_ head: MessageHead, body: UnsafeRawBufferPointer, _ stream: ServerStream) {
@@ -105,7 +111,7 @@ extension Exchange {
         beginAnswer(head, status: status)
         if location { worker.scratch.withUnsafeBytes { _ = head.set(.location, $0) } }
         if !body.isEmpty { head.set(.contentType, "text/plain") }
-        withDecimal(UInt64(body.count)) { _ = head.set(.contentLength, $0) }
+        setLength(head, body.count, stream)
         if let edits, !edits.responseHeaders.isEmpty {
             edits.responseHeaders.apply(
                 to: head,
@@ -113,6 +119,7 @@ extension Exchange {
                 facts: facts(downstream),
                 scratch: &worker.scratch2
             )
+            if let http { http.serverName.withUnsafeBytes { _ = head.set(.server, $0) } }
         }
         body.withUnsafeBytes { finishAnswer(head, body: $0, stream) }
         finish()
@@ -125,7 +132,7 @@ extension Exchange {
         head.clear()
         beginAnswer(head, status: 200)
         if case .answerPreflight = rule.decide(request) { rule.addPreflightHeaders(to: head, request: request) }
-        withDecimal(0) { _ = head.set(.contentLength, $0) }
+        setLength(head, 0, stream)
         finishAnswer(head, body: UnsafeRawBufferPointer(start: nil, count: 0), stream)
         finish()
     }
