@@ -2,6 +2,7 @@ public import Base
 internal import Synchronization
 public import Telemetry
 internal import Transport
+internal import Upstream
 
 /// Who this proxy is, for metric labels and identity checks.
 public struct ProxyIdentity: Sendable {
@@ -102,9 +103,12 @@ public final class ProxyServer: Sendable {
         let quota = ConnectionQuota()
         var workers: [Worker] = []
         var threads: [WorkerThread] = []
+        let names = SharedNames()
         do throws(SocketError) {
             for index in 0..<options.workers {
-                workers.append(try Worker(index: index, options: options, seed: seed, log: log, quota: quota))
+                workers.append(
+                    try Worker(index: index, options: options, seed: seed, log: log, quota: quota, names: names)
+                )
             }
         } catch {
             throw StartError(detail: error.description)

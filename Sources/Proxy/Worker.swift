@@ -82,6 +82,8 @@ final class Worker: @unchecked Sendable {
     private var drainingListeners: [ListenerRuntime] = []
     private(set) var clusters: [String: ClusterRuntime] = [:]
     private var choices = ChoiceCache()
+    /// By label text; only routes with a statistics prefix have any.
+    private var routeStatistics: [String: RouteStatistics] = [:]
     private var idleExchanges: [Exchange] = []
     private var drainDeadline: MonotonicTime?
     private var drainCompletion: (@Sendable () -> Void)?
@@ -93,14 +95,15 @@ final class Worker: @unchecked Sendable {
         options: ProxyOptions,
         seed: UInt64,
         log: AccessLogWriter?,
-        quota: ConnectionQuota
+        quota: ConnectionQuota,
+        names: SharedNames
     ) throws(SocketError) {
         self.index = index
         processQuota = quota
         self.options = options
         loop = try EventLoop()
         random = SeededGenerator(seed: seed &+ UInt64(index) &* 0x9E37_79B9_7F4A_7C15)
-        resolver = DomainResolver(loop: loop, servers: options.dnsServers)
+        resolver = DomainResolver(loop: loop, servers: options.dnsServers, sharing: names)
         self.log = log
         lane = log?.lanes[index]
         loop.addBatchHook(BatchEnd(worker: self))
@@ -151,6 +154,7 @@ final class Worker: @unchecked Sendable {
             let environment = ClusterEnvironment(
                 loop: loop,
                 resolver: resolver,
+                worker: index,
                 workers: options.workers,
                 seed: random.next()
             )
@@ -254,7 +258,16 @@ final class Worker: @unchecked Sendable {
         }
     }
 
+    func count(_ route: RouteEntry, status: Int, microseconds: UInt64) {
+        let labels = MetricLabels.text([
+            ("envoy_virtual_host", route.virtualHostName), ("envoy_route", route.statPrefix),
+        ])
+        guard routeStatistics.count < 10_000 || routeStatistics[labels] != nil else { return }
+        routeStatistics[labels, default: RouteStatistics()].count(status: status, microseconds: microseconds)
+    }
+
     func addMetrics(to snapshot: inout MetricsSnapshot) {
+        for (labels, statistics) in routeStatistics { statistics.add(to: &snapshot, labels: labels) }
         for (name, cluster) in clusters {
             cluster.statistics.pointee.add(
                 to: &snapshot,

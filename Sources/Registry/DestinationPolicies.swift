@@ -141,3 +141,13 @@ public enum Labels {
         selector.allSatisfy { labels[$0.key] == $0.value }
     }
 }
+
+extension DestinationRuleSpec {
+    /// Some policy of it says `simple: PASSTHROUGH`.
+    var asksForPassthrough: Bool {
+        ([trafficPolicy] + subsets.map(\.trafficPolicy)).contains { policy in
+            policy?.loadBalancer?.simple == .passthrough
+                || policy?.portLevelSettings.contains { $0.loadBalancer?.simple == .passthrough } == true
+        }
+    }
+}

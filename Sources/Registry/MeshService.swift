@@ -14,6 +14,8 @@ public struct MeshService: Sendable, Hashable {
         case dnsRoundRobin
         /// Wherever the caller asked to go: no name or address of the service's own.
         case original
+        /// The host that each request names, resolved when it is asked for.
+        case dynamic
     }
 
     /// Where a service was declared; ties between equal host names are decided by it.
@@ -36,6 +38,10 @@ public struct MeshService: Sendable, Hashable {
     public var endpoints: [MeshEndpoint]
     /// The name this one stands for (`ExternalName` Services whose target is itself in the registry).
     public var aliasOf: String?
+    /// Virtual addresses by which callers may name it: written ones, or those given automatically. No CIDR blocks.
+    public var addresses: [String] = []
+    /// Callers stay with one endpoint, told apart by their address (`sessionAffinity: ClientIP`).
+    public var isSticky = false
     /// The object that declared it.
     public var source: ResourceKey
     public var order: CreationOrder

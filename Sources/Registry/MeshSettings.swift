@@ -24,6 +24,12 @@ public struct MeshSettings: Sendable {
         return chosen
     }
 
+    /// The identities under which a service account may appear: the trust domain's own first, then its aliases'.
+    public func spiffeIDs(namespace: String, serviceAccount: String) -> [String] {
+        let account = serviceAccount.isEmpty ? "default" : serviceAccount
+        return ([trustDomain] + config.trustDomainAliases).map { "spiffe://\($0)/ns/\(namespace)/sa/\(account)" }
+    }
+
     /// The SPIFFE identity of a service account.
     public func spiffeID(namespace: String, serviceAccount: String) -> String {
         "spiffe://\(trustDomain)/ns/\(namespace)/sa/\(serviceAccount.isEmpty ? "default" : serviceAccount)"

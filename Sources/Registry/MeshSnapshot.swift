@@ -21,6 +21,14 @@ public struct MeshSnapshot: Sendable {
     private let boundRouting: [String: BoundRouting]
     private let sidecars: [StoredSidecar]
     private let secrets: [String: SecretSpec]
+    private let healthChecks: [HealthCheckKey: (source: ResourceKey, check: HealthCheckPolicySpec.Check)]
+    /// Some service is reached under the name that each request gives.
+    public let forwardsByName: Bool
+
+    private struct HealthCheckKey: Hashable {
+        var host: String
+        var subset: String
+    }
 
     struct StoredSidecar: Sendable {
         var source: ResourceKey
@@ -59,11 +67,31 @@ public struct MeshSnapshot: Sendable {
             defaultExportTo: settings.config.defaultDestinationRuleExportTo
         )
         edgePolicies = EdgePolicies(stored.edgePolicies, defaults: settings.config.edgeDefaults)
+        var checks: [HealthCheckKey: (source: ResourceKey, check: HealthCheckPolicySpec.Check)] = [:]
+        for (source, spec) in stored.healthChecks {
+            guard let check = spec.check else { continue }
+            let host = HostName.expand(spec.host, namespace: source.namespace, domain: inputs.domain)
+            let key = HealthCheckKey(host: host, subset: spec.subset ?? "")
+            if checks[key] == nil { checks[key] = (source, check) }
+        }
+        healthChecks = checks
+        forwardsByName =
+            services.all.contains { $0.resolution == .original || $0.resolution == .dynamic }
+            || stored.destinationRules.contains { $0.spec.asksForPassthrough }
         sidecars = stored.sidecars
         secrets = stored.secrets
     }
 
     public func secret(_ name: String, namespace: String) -> SecretSpec? { secrets["\(namespace)/\(name)"] }
+
+    /// The active check of a host's endpoints: the subset's own, else the host's. The oldest policy wins.
+    public func healthCheck(
+        for host: String,
+        subset: String
+    ) -> (source: ResourceKey, check: HealthCheckPolicySpec.Check)? {
+        if !subset.isEmpty, let own = healthChecks[HealthCheckKey(host: host, subset: subset)] { return own }
+        return healthChecks[HealthCheckKey(host: host, subset: "")]
+    }
 
     /// What a workload's sidecar imports.
     public func sidecarScope(namespace: String, labels: [String: String]) -> SidecarScope {

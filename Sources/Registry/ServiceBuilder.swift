@@ -58,6 +58,7 @@ struct ServiceBuilder {
             source: item.source,
             order: item.order
         )
+        result.isSticky = spec.sessionAffinity == "ClientIP"
         if spec.type == "ExternalName", let target = spec.externalName {
             result.aliasOf = target
             result.resolution = .dns
@@ -110,8 +111,9 @@ struct ServiceBuilder {
             )
         }
         let exportTo = spec.exportTo.isEmpty ? settings.config.defaultServiceExportTo : spec.exportTo
+        let automatic = stored.automaticAddresses[item.source] ?? [:]
         return spec.hosts.map { host in
-            MeshService(
+            var service = MeshService(
                 hostname: HostName.expand(host, namespace: namespace, domain: settings.domain),
                 namespace: namespace,
                 ports: ports,
@@ -125,12 +127,15 @@ struct ServiceBuilder {
                 source: item.source,
                 order: item.order
             )
+            service.addresses = spec.addresses.filter { !$0.contains("/") } + (automatic[host] ?? [])
+            return service
         }
     }
 
     private static func resolution(_ spec: ServiceEntrySpec, host: String) -> MeshService.Resolution {
         switch spec.effectiveResolution {
-        case .none, .dynamicDNS: .original
+        case .none: .original
+        case .dynamicDNS: .dynamic
         case .static: .endpoints
         case .dns: HostPattern(host).isWildcard && spec.endpoints.isEmpty ? .original : .dns
         case .dnsRoundRobin: .dnsRoundRobin

@@ -29,6 +29,9 @@ struct StoredResources {
     let sidecars: [MeshSnapshot.StoredSidecar]
     let edgePolicies: [(source: ResourceKey, spec: EdgePolicySpec)]
     let secrets: [String: SecretSpec]
+    /// Of ServiceEntries: host to the addresses that were given to it.
+    let automaticAddresses: [ResourceKey: [String: [String]]]
+    let healthChecks: [(source: ResourceKey, spec: HealthCheckPolicySpec)]
 
     /// By `namespace` and one `key=value` of its labels.
     private let workloadsByLabel: [String: [Item<WorkloadEntrySpec>]]
@@ -63,6 +66,12 @@ struct StoredResources {
         destinationRules = resources.typed(DestinationRuleSpec.self).map { ($0.key, $0.spec) }
         edgePolicies = resources.typed(EdgePolicySpec.self).map { ($0.key, $0.spec) }
         sidecars = resources.typed(SidecarSpec.self).map { .init(source: $0.key, spec: $0.spec) }
+        var automatic: [ResourceKey: [String: [String]]] = [:]
+        for resource in resources.unordered(.serviceEntry) where resource.status?["addresses"] != nil {
+            automatic[resource.key] = VirtualAddresses.of(resource.status)
+        }
+        automaticAddresses = automatic
+        healthChecks = resources.typed(HealthCheckPolicySpec.self).map { ($0.key, $0.spec) }
         secrets = Dictionary(
             resources.typed(SecretSpec.self).map { ("\($0.namespace)/\($0.name)", $0.spec) },
             uniquingKeysWith: { first, _ in first }

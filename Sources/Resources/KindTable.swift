@@ -216,5 +216,15 @@ extension ResourceKind {
                 text("Gateway", ".spec.targetRef.name"), text("Section", ".spec.targetRef.sectionName"), programmed,
             ]
         ),
+        describe(
+            .healthCheckPolicy,
+            "gatehouse.io",
+            ["v1"],
+            "healthcheckpolicies",
+            HealthCheckPolicySpec.self,
+            short: ["hcp"],
+            categories: ["gatehouse"],
+            columns: [text("Host", ".spec.host"), text("Subset", ".spec.subset"), programmed]
+        ),
     ]
 }

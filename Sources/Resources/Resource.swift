@@ -39,6 +39,7 @@ public indirect enum Spec: Sendable, Equatable {
     case proxyConfig(ProxyConfigSpec)
     case meshConfig(MeshConfigSpec)
     case edgePolicy(EdgePolicySpec)
+    case healthCheckPolicy(HealthCheckPolicySpec)
 }
 
 /// One object of the API: as written, and typed.

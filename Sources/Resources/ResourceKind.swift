@@ -18,6 +18,7 @@ public enum ResourceKind: String, CaseIterable, Hashable, Sendable, Comparable {
     case proxyConfig = "ProxyConfig"
     case meshConfig = "MeshConfig"
     case edgePolicy = "EdgePolicy"
+    case healthCheckPolicy = "HealthCheckPolicy"
 
     /// In the order of declaration, which is also a good order to create objects in.
     public static func < (a: ResourceKind, b: ResourceKind) -> Bool { a.order < b.order }
@@ -43,6 +44,7 @@ public enum ResourceKind: String, CaseIterable, Hashable, Sendable, Comparable {
         case .proxyConfig: 15
         case .meshConfig: 16
         case .edgePolicy: 17
+        case .healthCheckPolicy: 18
         }
     }
 

@@ -153,6 +153,15 @@ extension EdgePolicySpec: ResourceSpec {
     }
 }
 
+extension HealthCheckPolicySpec: ResourceSpec {
+    public static var kind: ResourceKind { .healthCheckPolicy }
+    public var wrapped: Spec { .healthCheckPolicy(self) }
+    public init?(_ spec: Spec) {
+        guard case .healthCheckPolicy(let value) = spec else { return nil }
+        self = value
+    }
+}
+
 extension Spec {
     /// The type that the body of a kind has; nil for opaque kinds.
     static func type(of kind: ResourceKind) -> (any ResourceSpec.Type)? {
@@ -174,6 +183,7 @@ extension Spec {
         case .proxyConfig: ProxyConfigSpec.self
         case .meshConfig: MeshConfigSpec.self
         case .edgePolicy: EdgePolicySpec.self
+        case .healthCheckPolicy: HealthCheckPolicySpec.self
         case .event: nil
         }
     }

@@ -1,4 +1,4 @@
-internal import Base
+public import Base
 public import HTTP
 
 /// One way to derive the hash for consistent load balancing (`RouteAction.HashPolicy`).
@@ -6,7 +6,8 @@ public struct HashRule: Sendable {
     public enum Source: Sendable {
         case header(name: [UInt8], rewrite: PathRewrite?)
         /// `ttl` nil: the cookie is only read. Otherwise it is made when absent; `.zero` makes a session cookie.
-        case cookie(name: [UInt8], ttl: Duration?, path: [UInt8])
+        /// `attributes` are further ones of a cookie that is made, with their separators: `; Secure; SameSite=Lax`.
+        case cookie(name: [UInt8], ttl: Duration?, path: [UInt8], attributes: [UInt8])
         case sourceAddress
         case queryParameter([UInt8])
     }
@@ -37,13 +38,12 @@ public struct HashRule: Sendable {
             return name.withUnsafeBytes { name in
                 head.value(named: name).flatMap { Self.hash($0, rewrite) }
             }
-        case .cookie(let name, _, _):
+        case .cookie(let name, _, _, _):
             return name.withUnsafeBytes { name in
                 head.value(.cookie).flatMap { Self.cookie(name, in: $0) }.map { XXHash64.hash($0) }
             }
         case .sourceAddress:
-            let address = facts.remote.address
-            return XXHash64.mix(address.high, address.low)
+            return XXHash64.hash(address: facts.remote.address)
         case .queryParameter(let name):
             guard let query = QueryString.of(target: head.path) else { return nil }
             return name.withUnsafeBytes { QueryString.first($0, in: query) }.map { XXHash64.hash($0) }
@@ -126,12 +126,10 @@ public enum XXHash64 {
         return avalanche(hash)
     }
 
-    /// The hash of two words, for addresses.
-    static func mix(_ high: UInt64, _ low: UInt64) -> UInt64 {
-        var hash = p5 &+ 16
-        hash = rotate(hash ^ round(0, high), 27) &* p1 &+ p4
-        hash = rotate(hash ^ round(0, low), 27) &* p1 &+ p4
-        return avalanche(hash)
+    /// The hash of an address: that of its text, as Envoy takes it.
+    public static func hash(address: IPAddress) -> UInt64 {
+        var text = address.description
+        return text.withUTF8 { hash(UnsafeRawBufferPointer($0)) }
     }
 
     private static func word(_ input: UnsafeRawBufferPointer, _ index: Int) -> UInt64 {

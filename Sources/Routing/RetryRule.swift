@@ -81,6 +81,10 @@ public final class RetryRule: Sendable {
     public let hostPicksMax: Int
     /// A `previous_hosts` predicate is configured.
     public let avoidsPreviousHosts: Bool
+    /// Priorities that were tried are left out, and counted anew after so many attempts; 0: they are not.
+    public let prioritiesUpdateFrequency: Int
+    /// A broken connection is reason enough for requests whose method is idempotent, whatever was sent.
+    public let repeatsIdempotent: Bool
     let responseHeaders: [HeaderRule]
 
     init(
@@ -93,7 +97,9 @@ public final class RetryRule: Sendable {
         backoffBase: Duration = .milliseconds(25),
         backoffMax: Duration? = nil,
         hostPicksMax: Int = 1,
-        avoidsPreviousHosts: Bool = false
+        avoidsPreviousHosts: Bool = false,
+        prioritiesUpdateFrequency: Int = 0,
+        repeatsIdempotent: Bool = false
     ) {
         self.conditions = conditions
         self.retriesMax = retriesMax
@@ -104,10 +110,23 @@ public final class RetryRule: Sendable {
         self.backoffMax = backoffMax ?? backoffBase * 10
         self.hostPicksMax = hostPicksMax
         self.avoidsPreviousHosts = avoidsPreviousHosts
+        self.prioritiesUpdateFrequency = prioritiesUpdateFrequency
+        self.repeatsIdempotent = repeatsIdempotent
         self.responseHeaders = responseHeaders
     }
 
     /// May an attempt that ended in `failure` be repeated?
+    ///
+    /// - Parameter isIdempotent: the request's method is (RFC 9110 §9.2.2).
+    public func allows(_ failure: Failure, isIdempotent: Bool) -> Bool {
+        if allows(failure) { return true }
+        guard repeatsIdempotent, isIdempotent else { return false }
+        switch failure {
+        case .connect, .refused, .reset: return true
+        case .timedOut, .overflow: return false
+        }
+    }
+
     public func allows(_ failure: Failure) -> Bool {
         switch failure {
         case .connect: !conditions.isDisjoint(with: [.connectFailure, .serverError, .gatewayError, .reset])

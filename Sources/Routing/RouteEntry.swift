@@ -32,6 +32,8 @@ public final class RouteEntry: Sendable {
     public let operation: String
     /// Sampling that differs from the listener's; nil inherits.
     public let tracing: Tracing?
+    /// Statistics of the route are kept under this name; empty: none are.
+    public let statPrefix: String
     let match: RouteRule
 
     init(
@@ -45,6 +47,7 @@ public final class RouteEntry: Sendable {
         countsAttempts: Bool,
         operation: String,
         tracing: Tracing?,
+        statPrefix: String = "",
         match: RouteRule
     ) {
         self.name = name
@@ -57,6 +60,7 @@ public final class RouteEntry: Sendable {
         self.countsAttempts = countsAttempts
         self.operation = operation
         self.tracing = tracing
+        self.statPrefix = statPrefix
         self.match = match
     }
 }

@@ -65,6 +65,7 @@ struct RouteCompiler {
                         countsAttempts: host.includesAttemptCount,
                         operation: route.operation,
                         tracing: route.tracing,
+                        statPrefix: route.statPrefix,
                         match: rule
                     )
                 }
@@ -107,7 +108,15 @@ struct RouteCompiler {
             }
         case .forward(let action):
             return try within("route") { () throws(CompileError) in
-                .forward(try forward(action, rule: rule, filters: filters, retry: retry))
+                .forward(
+                    try forward(
+                        action,
+                        rule: rule,
+                        filters: filters,
+                        retry: retry,
+                        repeatsIdempotent: route.metadata["gatehouse"]?["retry_idempotent"] == .bool(true)
+                    )
+                )
             }
         }
     }
@@ -116,10 +125,13 @@ struct RouteCompiler {
         _ action: RouteAction,
         rule: RouteRule,
         filters: RouteFilters,
-        retry: RetryRule?
+        retry: RetryRule?,
+        repeatsIdempotent: Bool
     ) throws(CompileError) -> ForwardAction {
         let ownRetry = try action.retryPolicy.map { policy throws(CompileError) in
-            try within("retry_policy") { () throws(CompileError) in try RetryRule(compiling: policy) }
+            try within("retry_policy") { () throws(CompileError) in
+                try RetryRule(compiling: policy, repeatsIdempotent: repeatsIdempotent)
+            }
         }
         let rewrite: PathRewrite? =
             switch action.pathRewrite {
@@ -236,8 +248,15 @@ extension HashRule.Source {
         case .header(let name, let rewrite):
             let compiled = try rewrite.map { rewrite throws(CompileError) in try PathRewrite(compiling: rewrite) }
             self = .header(name: [UInt8](lowering: name), rewrite: compiled)
-        case .cookie(let name, let ttl, let path):
-            self = .cookie(name: Array(name.utf8), ttl: ttl, path: Array(path.utf8))
+        case .cookie(let name, let ttl, let path, let attributes):
+            var text = ""
+            for attribute in attributes {
+                text += attribute.value.isEmpty ? "; \(attribute.name)" : "; \(attribute.name)=\(attribute.value)"
+            }
+            guard text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {
+                throw CompileError(path: "cookie.attributes", message: "not printable text")
+            }
+            self = .cookie(name: Array(name.utf8), ttl: ttl, path: Array(path.utf8), attributes: Array(text.utf8))
         case .sourceIP: self = .sourceAddress
         case .queryParameter(let name): self = .queryParameter(Array(name.utf8))
         case .filterState: throw CompileError(path: "filter_state", message: "hashing on filter state is not supported")
@@ -246,7 +265,8 @@ extension HashRule.Source {
 }
 
 extension RetryRule {
-    convenience init(compiling policy: RetryPolicy) throws(CompileError) {
+    /// - Parameter repeatsIdempotent: see there.
+    convenience init(compiling policy: RetryPolicy, repeatsIdempotent: Bool = false) throws(CompileError) {
         self.init(
             conditions: policy.conditions.reduce(into: Conditions()) { $0.formUnion(Conditions(parsing: $1)) },
             retriesMax: Int(policy.retriesMax),
@@ -257,7 +277,9 @@ extension RetryRule {
             backoffBase: policy.backOffBase,
             backoffMax: policy.backOffMax,
             hostPicksMax: Int(clamping: max(1, policy.hostSelectionAttemptsMax)),
-            avoidsPreviousHosts: policy.avoidsPreviousHosts
+            avoidsPreviousHosts: policy.avoidsPreviousHosts,
+            prioritiesUpdateFrequency: Int(policy.prioritiesUpdateFrequency ?? 0),
+            repeatsIdempotent: repeatsIdempotent
         )
     }
 }

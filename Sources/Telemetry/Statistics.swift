@@ -24,7 +24,11 @@ public struct ClusterStatistics: Sendable {
     public var responses5xx: UInt64 = 0
     public var ejections: UInt64 = 0
     public var ejectedNow: Int64 = 0
+    public var healthChecks: UInt64 = 0
+    public var healthCheckFailures: UInt64 = 0
     public var dnsFailures: UInt64 = 0
+    public var membersTotal: Int64 = 0
+    public var membersHealthy: Int64 = 0
     public var bytesSent: UInt64 = 0
     public var bytesReceived: UInt64 = 0
     public var requestTime = LatencyHistogram()
@@ -84,6 +88,8 @@ public struct ClusterStatistics: Sendable {
             (Family.counter("upstream_rq_4xx", "Responses 4xx."), responses4xx),
             (Family.counter("upstream_rq_5xx", "Responses 5xx."), responses5xx),
             (Family.counter("outlier_detection_ejections_enforced_total", "Endpoints ejected."), ejections),
+            (Family.counter("health_check_attempt", "Active health checks begun."), healthChecks),
+            (Family.counter("health_check_failure", "Active health checks that failed."), healthCheckFailures),
             (Family.counter("update_failure", "Name resolutions that failed."), dnsFailures),
         ]
     }
@@ -94,6 +100,8 @@ public struct ClusterStatistics: Sendable {
             (Family.gauge("upstream_rq_active", "Requests in flight."), requestsActive),
             (Family.gauge("upstream_rq_pending_active", "Requests waiting for a connection."), pendingActive),
             (Family.gauge("outlier_detection_ejections_active", "Endpoints ejected now."), ejectedNow),
+            (Family.gauge("membership_total", "Endpoints."), membersTotal),
+            (Family.gauge("membership_healthy", "Endpoints that may be used."), membersHealthy),
         ]
     }
 }

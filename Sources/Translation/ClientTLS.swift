@@ -66,8 +66,8 @@ struct ClientTLS {
         var names = settings?.subjectAltNames ?? []
         if names.isEmpty {
             let accounts = Set(
-                endpoints.filter { !$0.serviceAccount.isEmpty }.map { endpoint in
-                    material.mesh.settings.spiffeID(
+                endpoints.filter { !$0.serviceAccount.isEmpty }.flatMap { endpoint in
+                    material.mesh.settings.spiffeIDs(
                         namespace: endpoint.namespace,
                         serviceAccount: endpoint.serviceAccount
                     )

@@ -6,13 +6,19 @@ internal import XDS
 /// Load balancing, limits, ejection and HTTP version of a cluster.
 struct ClusterPolicy {
     let mesh: MeshSnapshot
+    let node: ProxyNode
     let target: Destinations.Resolved
+    let endpoints: [MeshEndpoint]
 
     func apply(to cluster: inout ClusterMessage) {
         let defaults = mesh.settings.config.defaultTrafficPolicy
         let pool = target.traffic.connectionPool ?? defaults?.connectionPool
-        if cluster.type != .originalDst { balance(&cluster) }
+        if !target.forwardsByName {
+            balance(&cluster)
+            BalancingByPlace(mesh: mesh, node: node, target: target).apply(to: &cluster)
+        }
         Self.pool(pool, cluster: &cluster)
+        budget(&cluster)
         eject(target.traffic.outlierDetection ?? defaults?.outlierDetection, cluster: &cluster)
         speak(pool?.http, cluster: &cluster)
     }
@@ -37,16 +43,31 @@ struct ClusterPolicy {
         switch simple {
         case .roundRobin, .unspecified:
             cluster.lbPolicy = .roundRobin
+            if let start = slowStart(written) { cluster.roundRobinLbConfig.slowStartConfig = start }
         case .leastConn, .leastRequest:
             cluster.lbPolicy = .leastRequest
+            if let start = slowStart(written) { cluster.leastRequestLbConfig.slowStartConfig = start }
         case .random:
             cluster.lbPolicy = .random
         case .passthrough:
-            cluster.type = .originalDst
-            cluster.lbPolicy = .clusterProvided
-            cluster.clearEdsClusterConfig()
-            cluster.clearLoadAssignment()
+            // `Resolved.forwardsByName`: never asked.
+            break
         }
+    }
+
+    /// A ramp for new endpoints; only round robin and least request have one.
+    private func slowStart(_ written: LoadBalancerSettings?) -> ClusterMessage.SlowStartConfig? {
+        let window = written?.warmup?.duration ?? written?.warmupDurationSecs
+        guard let window, window > .zero else { return nil }
+        var start = ClusterMessage.SlowStartConfig()
+        start.slowStartWindow = Wire.duration(window)
+        if let aggression = written?.warmup?.aggression {
+            start.aggression.defaultValue = aggression
+            // Envoy demands a key to look up; nothing sets it.
+            start.aggression.runtimeKey = "slow_start.aggression"
+        }
+        if let least = written?.warmup?.minimumPercent { start.minWeightPercent = Wire.percent(least) }
+        return start
     }
 
     // MARK: Limits
@@ -93,6 +114,15 @@ struct ClusterPolicy {
         setHTTP(http, cluster: &cluster)
     }
 
+    /// Source: Envoy retry budgets; Istio's defaults are Envoy's: 20 %, at least 3.
+    private func budget(_ cluster: inout ClusterMessage) {
+        guard let written = target.traffic.retryBudget, !cluster.circuitBreakers.thresholds.isEmpty else { return }
+        var budget = CircuitBreakersMessage.Thresholds.RetryBudget()
+        budget.budgetPercent = Wire.percent(written.percent ?? 20)
+        budget.minRetryConcurrency = Wire.uint(written.minRetryConcurrency ?? 3)
+        cluster.circuitBreakers.thresholds[0].retryBudget = budget
+    }
+
     // MARK: Ejection
 
     /// Source: Istio: the block's presence turns it on; success-rate ejection stays off; panic is off unless asked for.
@@ -118,8 +148,34 @@ struct ClusterPolicy {
                 message.enforcingConsecutiveLocalOriginFailure = Wire.uint(count > 0 ? 100 : 0)
             }
         }
+        // As Istio's users know it: one endpoint may always go, whatever the share.
+        message.alwaysEjectOneHost = Wire.bool(true)
         cluster.outlierDetection = message
+        if !written.outlierDetectionHttpErrorCodes.isEmpty {
+            var options = Self.http(of: cluster) ?? UpstreamHTTPOptions()
+            if options.upstreamProtocolOptions == nil {
+                options.explicitHTTPConfig.httpProtocolOptions = Envoy_Config_Core_V3_Http1ProtocolOptions()
+            }
+            options.outlierDetection.errorMatcher = Self.statuses(written.outlierDetectionHttpErrorCodes)
+            Self.setHTTP(options, cluster: &cluster)
+        }
         cluster.commonLbConfig.healthyPanicThreshold = Wire.percent(Double(max(0, written.minHealthPercent)))
+    }
+
+    /// Answers with one of these statuses.
+    private static func statuses(_ codes: [UInt32]) -> Envoy_Config_Common_Matcher_V3_MatchPredicate {
+        let rules = Set(codes).sorted().map { code in
+            var header = HeaderMatcherMessage()
+            header.name = ":status"
+            header.stringMatch = Wire.exact(String(code))
+            var rule = Envoy_Config_Common_Matcher_V3_MatchPredicate()
+            rule.httpResponseHeadersMatch.headers = [header]
+            return rule
+        }
+        if rules.count == 1 { return rules[0] }
+        var matcher = Envoy_Config_Common_Matcher_V3_MatchPredicate()
+        matcher.orMatch.rules = rules
+        return matcher
     }
 
     // MARK: HTTP version

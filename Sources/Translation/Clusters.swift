@@ -35,8 +35,9 @@ struct Clusters {
         var cluster = ClusterMessage()
         cluster.name = reference.name
         cluster.connectTimeout = Wire.duration(mesh.settings.connectTimeout)
-        discover(service, port: port, endpoints: endpoints, cluster: &cluster)
-        ClusterPolicy(mesh: mesh, target: target).apply(to: &cluster)
+        discover(service, port: port, endpoints: endpoints, target: target, cluster: &cluster)
+        ClusterPolicy(mesh: mesh, node: node, target: target, endpoints: endpoints).apply(to: &cluster)
+        HealthChecks(mesh: mesh, target: target).apply(to: &cluster, ledger: &ledger)
         if !reference.isPassthrough {
             let source = target.policy?.sources.first ?? service.source
             do {
@@ -58,21 +59,21 @@ struct Clusters {
             name: reference.name,
             endpoints: endpoints,
             port: port,
-            failover: failover(target)
+            placement: placement(target)
         )
         return Built(cluster: cluster, assignment: assignment)
     }
 
     // MARK: Clusters without a service
 
-    /// Where requests for unknown hosts go when they may leave: the connection's original destination. A connection
-    /// that was made to the proxy itself has none, and is answered 503.
+    /// Where requests for unknown hosts go when they may leave: to the host they name, resolved when asked for. Nothing
+    /// is captured on its way here, so there is no original destination to keep.
     static func passthrough(_ settings: MeshSettings) -> ClusterMessage {
         var cluster = ClusterMessage()
         cluster.name = Ledger.passthroughCluster
-        cluster.type = .originalDst
-        cluster.lbPolicy = .clusterProvided
         cluster.connectTimeout = Wire.duration(settings.connectTimeout)
+        Forwarding.apply(to: &cluster, settings: settings)
+        ClusterPolicy.pool(nil, cluster: &cluster)
         return cluster
     }
 
@@ -135,8 +136,13 @@ struct Clusters {
         _ service: MeshService,
         port: MeshPort,
         endpoints: [MeshEndpoint],
+        target: Destinations.Resolved,
         cluster: inout ClusterMessage
     ) {
+        if target.forwardsByName {
+            Forwarding.apply(to: &cluster, settings: mesh.settings)
+            return
+        }
         switch service.resolution {
         case .endpoints:
             cluster.type = .eds
@@ -151,11 +157,9 @@ struct Clusters {
                 name: cluster.name,
                 endpoints: service.resolution == .dns ? endpoints : Array(endpoints.prefix(1)),
                 port: port,
-                failover: nil
+                placement: service.resolution == .dns ? placement(target) : .flat
             )
-        case .original:
-            cluster.type = .originalDst
-            cluster.lbPolicy = .clusterProvided
+        case .original, .dynamic: break
         }
     }
 
@@ -179,10 +183,10 @@ struct Clusters {
         }
     }
 
-    /// Priorities by closeness, only where ejection can notice that the closest are gone.
-    private func failover(_ target: Destinations.Resolved) -> MeshLocality? {
-        guard target.traffic.outlierDetection != nil, node.locality != MeshLocality() else { return nil }
-        let setting = target.traffic.loadBalancer?.localityLbSetting ?? mesh.settings.config.localityLbSetting
-        return setting?.enabled == false ? nil : node.locality
+    private func placement(_ target: Destinations.Resolved) -> Placement {
+        let defaults = mesh.settings.config.defaultTrafficPolicy
+        let isChecked = mesh.healthCheck(for: target.reference.host, subset: target.reference.subset) != nil
+        let canFail = (target.traffic.outlierDetection ?? defaults?.outlierDetection) != nil || isChecked
+        return Placement(target.traffic, settings: mesh.settings.config, caller: node, canFail: canFail)
     }
 }

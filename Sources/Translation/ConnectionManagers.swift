@@ -16,6 +16,7 @@ struct ConnectionManagers {
         profile.apply(to: &manager)
         manager.rds = rds(routeConfiguration)
         manager.useRemoteAddress = Wire.bool(true)
+        if mesh.forwardsByName { addForwarding(&manager) }
         let topology = mesh.settings.config.defaultConfig?.gatewayTopology
         manager.xffNumTrustedHops = topology?.numTrustedProxies ?? 0
         switch topology?.forwardClientCertDetails ?? .sanitizeSet {
@@ -37,6 +38,7 @@ struct ConnectionManagers {
         var manager = base(statPrefix: statPrefix)
         manager.rds = rds(routeConfiguration)
         manager.useRemoteAddress = Wire.bool(false)
+        addForwarding(&manager)
         var connect = ConnectionManager.UpgradeConfig()
         connect.upgradeType = "CONNECT"
         manager.upgradeConfigs.append(connect)
@@ -80,6 +82,10 @@ struct ConnectionManagers {
         return manager
     }
 
+    private func addForwarding(_ manager: inout ConnectionManager) {
+        manager.httpFilters.insert(Forwarding.httpFilter(mesh.settings), at: manager.httpFilters.count - 1)
+    }
+
     private func normalise(_ manager: inout ConnectionManager) {
         switch mesh.settings.config.pathNormalization?.normalization ?? .base {
         case .none:
@@ -120,8 +126,7 @@ enum Chains {
     static func tcp(
         _ targets: [(cluster: String, weight: Int)],
         statPrefix: String,
-        idleTimeout: Duration? = nil,
-        durationMax: Duration? = nil
+        options: TCPOptions = TCPOptions()
     ) -> NetworkFilter {
         var proxy = TCPProxyMessage()
         proxy.statPrefix = statPrefix
@@ -137,8 +142,17 @@ enum Chains {
             }
             proxy.weightedClusters = weighted
         }
-        if let idleTimeout { proxy.idleTimeout = Wire.duration(idleTimeout) }
-        if let durationMax { proxy.maxDownstreamConnectionDuration = Wire.duration(durationMax) }
+        if let tunnel = options.tunnel {
+            proxy.tunnelingConfig.hostname = "\(tunnel.targetHost):\(tunnel.targetPort)"
+            proxy.tunnelingConfig.usePost = tunnel.protocol == "POST"
+        }
+        if let timeout = options.idleTimeout { proxy.idleTimeout = Wire.duration(timeout) }
+        if let most = options.durationMax { proxy.maxDownstreamConnectionDuration = Wire.duration(most) }
+        if options.hashesSource {
+            var policy = Envoy_Type_V3_HashPolicy()
+            policy.sourceIp = .init()
+            proxy.hashPolicy = [policy]
+        }
         return Wire.networkFilter("envoy.filters.network.tcp_proxy", proxy)
     }
 
@@ -149,6 +163,24 @@ enum Chains {
         applicationProtocols: [String] = [],
         tls: DownstreamTLS? = nil,
         filter: NetworkFilter
+    ) -> FilterChainMessage {
+        Self.chain(
+            name: name,
+            serverNames: serverNames,
+            transportProtocol: transportProtocol,
+            applicationProtocols: applicationProtocols,
+            tls: tls,
+            filters: [filter]
+        )
+    }
+
+    static func chain(
+        name: String,
+        serverNames: [String] = [],
+        transportProtocol: String = "",
+        applicationProtocols: [String] = [],
+        tls: DownstreamTLS? = nil,
+        filters: [NetworkFilter]
     ) -> FilterChainMessage {
         var chain = FilterChainMessage()
         chain.name = name
@@ -161,7 +193,7 @@ enum Chains {
             chain.transportSocket = Wire.transportSocket(tls)
             chain.transportSocketConnectTimeout = Wire.duration(.seconds(10))
         }
-        chain.filters = [filter]
+        chain.filters = filters
         return chain
     }
 

@@ -23,6 +23,12 @@ struct Destinations {
             return http?.h2UpgradePolicy == .upgrade || http?.useClientProtocol == true
         }
 
+        /// Requests go to the host they name: nobody knows endpoints, and nothing is captured on its way here.
+        var forwardsByName: Bool {
+            if service?.resolution == .original || service?.resolution == .dynamic { return true }
+            return traffic.loadBalancer?.simple == .passthrough
+        }
+
         var isGRPC: Bool { port?.portProtocol.isGRPC == true }
     }
 
@@ -78,18 +84,36 @@ struct Destinations {
             callerNamespace: node.namespace,
             callerLabels: node.labels
         )
+        var traffic = TrafficSections(policy, port: port, subset: subset)
+        if traffic.loadBalancer == nil, service?.isSticky == true {
+            var hash = ConsistentHashLB()
+            hash.useSourceIp = true
+            traffic.loadBalancer = LoadBalancerSettings()
+            traffic.loadBalancer?.consistentHash = hash
+        }
         return Resolved(
             reference: ClusterReference(host: host, port: port, subset: subset),
             service: service,
             port: service?.port(numbered: port),
             policy: policy,
-            traffic: TrafficSections(policy, port: port, subset: subset)
+            traffic: traffic
         )
     }
 
     private func note(_ resolved: Resolved, source: ResourceKey?, ledger: inout Ledger) {
         let reference = resolved.reference
         ledger.need(reference)
+        if resolved.forwardsByName { ledger.forward(reference) }
+        let pool = resolved.traffic.connectionPool ?? mesh.settings.config.defaultTrafficPolicy?.connectionPool
+        ledger.carry(
+            reference,
+            with: TCPOptions(
+                idleTimeout: pool?.tcp?.idleTimeout,
+                durationMax: pool?.tcp?.maxConnectionDuration,
+                hashesSource: resolved.traffic.loadBalancer?.consistentHash?.useSourceIp == true,
+                tunnel: resolved.traffic.tunnel
+            )
+        )
         if let service = resolved.service { ledger.use(service.source) }
         ledger.use(resolved.policy?.sources ?? [])
         guard let source else { return }
@@ -109,12 +133,15 @@ struct Destinations {
 /// The sections of a traffic policy after inheritance.
 ///
 /// Source: Istio. A section of a subset replaces the parent's whole section; an entry of `portLevelSettings` for the
-/// port replaces load balancer, connection pool, outlier detection and TLS together, absent ones included.
+/// port replaces load balancer, connection pool, outlier detection and TLS together, absent ones included; tunnel and
+/// retry budget stay.
 struct TrafficSections {
     var loadBalancer: LoadBalancerSettings?
     var connectionPool: ConnectionPoolSettings?
     var outlierDetection: Resources.OutlierDetection?
     var tls: ClientTLSSettings?
+    var tunnel: TrafficPolicy.TunnelSettings?
+    var retryBudget: TrafficPolicy.RetryBudget?
 
     init(_ policy: DestinationPolicy?, port: Int, subset: String) {
         if let base = policy?.trafficPolicy { apply(base, port: port) }
@@ -126,6 +153,8 @@ struct TrafficSections {
         connectionPool = policy.connectionPool ?? connectionPool
         outlierDetection = policy.outlierDetection ?? outlierDetection
         tls = policy.tls ?? tls
+        tunnel = policy.tunnel ?? tunnel
+        retryBudget = policy.retryBudget ?? retryBudget
         guard let own = policy.portLevelSettings.first(where: { $0.port?.number.map(Int.init) == port }) else { return }
         loadBalancer = own.loadBalancer
         connectionPool = own.connectionPool

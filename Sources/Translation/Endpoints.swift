@@ -14,43 +14,63 @@ enum Endpoints {
         }
     }
 
-    /// - Parameter failover: the caller's place; nearer localities then get a smaller priority number.
     static func assignment(
         name: String,
         endpoints: [MeshEndpoint],
         port: MeshPort,
-        failover: MeshLocality?
+        placement: Placement
     ) -> LoadAssignment {
+        struct Group: Hashable {
+            var priority: Int
+            var locality: MeshLocality
+        }
         var assignment = LoadAssignment()
         assignment.clusterName = name
-        let groups = Dictionary(grouping: endpoints, by: \.locality)
-        let ranks = failover.map { place in
-            Set(groups.keys.map { distance($0, from: place) }).sorted()
+        let ranks = placement.failover.map { failover in
+            Set(endpoints.map(failover.rank)).sorted { $0.lexicographicallyPrecedes($1) }
         }
-        for locality in groups.keys.sorted() {
-            guard let members = groups[locality] else { continue }
+        let groups = Dictionary(grouping: endpoints) { endpoint in
+            let rank = placement.failover.flatMap { ranks?.firstIndex(of: $0.rank(of: endpoint)) }
+            return Group(priority: rank ?? 0, locality: endpoint.locality)
+        }
+        let weights = placement.shares.map { weigh(groups.mapKeys(\.locality), by: $0) }
+        for key in groups.keys.sorted(by: { ($0.priority, $0.locality) < ($1.priority, $1.locality) }) {
+            guard let members = groups[key] else { continue }
             var group = LocalityEndpoints()
-            if locality != MeshLocality() {
-                group.locality.region = locality.region
-                group.locality.zone = locality.zone
-                group.locality.subZone = locality.subzone
+            if key.locality != MeshLocality() {
+                group.locality.region = key.locality.region
+                group.locality.zone = key.locality.zone
+                group.locality.subZone = key.locality.subzone
             }
-            if let failover, let ranks {
-                let rank = distance(locality, from: failover)
-                group.priority = UInt32(ranks.firstIndex(of: rank) ?? 0)
+            group.priority = UInt32(key.priority)
+            var weight = members.reduce(0) { $0 + $1.weight }
+            if let weights {
+                // A place that is not listed gets nothing.
+                guard let share = weights[key.locality] else { continue }
+                weight = share
             }
             group.lbEndpoints = members.sorted(by: precedes(port)).map { message($0, port: port) }
-            group.loadBalancingWeight = Wire.uint(members.reduce(0) { $0 + $1.weight })
+            group.loadBalancingWeight = Wire.uint(weight)
             assignment.endpoints.append(group)
         }
         return assignment
     }
 
-    /// 0 in the same subzone, 3 in another region.
-    private static func distance(_ a: MeshLocality, from b: MeshLocality) -> Int {
-        if a.region != b.region { return 3 }
-        if a.zone != b.zone { return 2 }
-        return a.subzone != b.subzone ? 1 : 0
+    /// Places that one entry covers share its weight by their endpoints' weights.
+    private static func weigh(
+        _ groups: [MeshLocality: [MeshEndpoint]],
+        by shares: [(place: LocalityPattern, weight: UInt32)]
+    ) -> [MeshLocality: Int] {
+        var weights: [MeshLocality: Int] = [:]
+        for share in shares {
+            let covered = groups.filter { share.place.matches($0.key) && weights[$0.key] == nil }
+            let total = covered.values.reduce(0) { $0 + $1.reduce(0) { $0 + $1.weight } }
+            for (place, members) in covered where total > 0 {
+                let part = members.reduce(0) { $0 + $1.weight }
+                weights[place] = max(1, Int(share.weight) * 1000 * part / total)
+            }
+        }
+        return weights
     }
 
     private static func precedes(_ port: MeshPort) -> (MeshEndpoint, MeshEndpoint) -> Bool {
@@ -65,5 +85,12 @@ enum Endpoints {
             message.metadata = Wire.metadata("envoy.transport_socket_match", ["tlsMode": "istio"])
         }
         return message
+    }
+}
+
+extension Dictionary {
+    /// The same values under keys of another kind; two that meet are the caller's mistake, the first stays.
+    fileprivate func mapKeys<Other: Hashable>(_ transform: (Key) -> Other) -> [Other: Value] {
+        Dictionary<Other, Value>(map { (transform($0.key), $0.value) }, uniquingKeysWith: { first, _ in first })
     }
 }

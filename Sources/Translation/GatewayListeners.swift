@@ -86,21 +86,23 @@ struct GatewayListeners {
     ) -> [FilterChainMessage] {
         guard let tunnel = tunnels.tcp(member, ledger: &ledger), !tunnel.targets.isEmpty else { return [] }
         let profile = EdgeProfile(member, mesh: mesh, ledger: &ledger)
-        var chain = Chains.chain(name: "tcp.\(group.number)", filter: tunnelFilter(tunnel, group, profile))
+        let filters = tunnelFilters(tunnel, group, profile, ledger)
+        var chain = Chains.chain(name: "tcp.\(group.number)", filters: filters)
         profile.apply(to: &chain)
         return [chain]
     }
 
-    private func tunnelFilter(
+    private func tunnelFilters(
         _ tunnel: GatewayTunnels.Tunnel,
         _ group: GatewayPorts.Group,
-        _ profile: EdgeProfile
-    ) -> NetworkFilter {
-        Chains.tcp(
+        _ profile: EdgeProfile,
+        _ ledger: Ledger
+    ) -> [NetworkFilter] {
+        ledger.tcpFilters(
             tunnel.targets,
             statPrefix: "outbound_\(group.listenerName)",
-            idleTimeout: profile.tunnelIdleTimeout,
-            durationMax: profile.tunnelDurationMax
+            settings: mesh.settings,
+            otherwise: TCPOptions(idleTimeout: profile.tunnelIdleTimeout, durationMax: profile.tunnelDurationMax)
         )
     }
 
@@ -141,7 +143,9 @@ struct GatewayListeners {
                     let claimed = names.claim(tunnel.serverNames)
                     reportLost(claimed.lost, source: tunnel.source, group: group, ledger: &ledger)
                     guard !claimed.free.isEmpty else { continue }
-                    chains.append(passthroughChain(tunnel, names: claimed.free, group: group, profile: profile))
+                    chains.append(
+                        passthroughChain(tunnel, names: claimed.free, group: group, profile: profile, ledger: ledger)
+                    )
                 }
                 continue
             }
@@ -185,27 +189,29 @@ struct GatewayListeners {
             return nil
         }
         let profile = EdgeProfile(member, mesh: mesh, ledger: &ledger)
-        let filter: NetworkFilter
+        let filters: [NetworkFilter]
         if isHTTP {
             built.routes.append(
                 routes.secure(position, of: shared, name: name, port: group.number, ledger: &ledger)
             )
-            filter = Chains.http(
-                managers.gateway(
-                    routeConfiguration: name,
-                    statPrefix: "outbound_\(group.listenerName)",
-                    profile: profile
+            filters = [
+                Chains.http(
+                    managers.gateway(
+                        routeConfiguration: name,
+                        statPrefix: "outbound_\(group.listenerName)",
+                        profile: profile
+                    )
                 )
-            )
+            ]
         } else {
             guard let tunnel = tunnels.tcp(member, ledger: &ledger), !tunnel.targets.isEmpty else { return nil }
-            filter = tunnelFilter(tunnel, group, profile)
+            filters = tunnelFilters(tunnel, group, profile, ledger)
         }
         var chain = Chains.chain(
             name: name,
             serverNames: sniNames(names),
             tls: downstream,
-            filter: filter
+            filters: filters
         )
         profile.apply(to: &chain)
         return chain
@@ -215,13 +221,14 @@ struct GatewayListeners {
         _ tunnel: GatewayTunnels.Tunnel,
         names: [String],
         group: GatewayPorts.Group,
-        profile: EdgeProfile
+        profile: EdgeProfile,
+        ledger: Ledger
     ) -> FilterChainMessage {
         var chain = Chains.chain(
             name: "tls.\(group.number).\(names[0])",
             serverNames: sniNames(names),
             transportProtocol: sniNames(names).isEmpty ? "tls" : "",
-            filter: tunnelFilter(tunnel, group, profile)
+            filters: tunnelFilters(tunnel, group, profile, ledger)
         )
         profile.apply(to: &chain)
         return chain

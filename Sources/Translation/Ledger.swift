@@ -22,6 +22,14 @@ struct ClusterReference: Hashable, Comparable {
     static func < (a: ClusterReference, b: ClusterReference) -> Bool { a.name < b.name }
 }
 
+/// What a policy asks of connections that carry bytes, not HTTP.
+struct TCPOptions: Equatable {
+    var idleTimeout: Duration?
+    var durationMax: Duration?
+    var hashesSource = false
+    var tunnel: TrafficPolicy.TunnelSettings?
+}
+
 /// What the builders note down while they work.
 struct Ledger {
     static let passthroughCluster = "PassthroughCluster"
@@ -32,6 +40,9 @@ struct Ledger {
     private(set) var clusters: Set<ClusterReference> = []
     /// Secrets that listeners and clusters name, by SDS name.
     private(set) var secrets: [String: SecretMessage] = [:]
+    /// Clusters that forward to the host a connection names, by name, with the port that a server name means.
+    private(set) var forwarding: [String: Int] = [:]
+    private(set) var tcpOptions: [String: TCPOptions] = [:]
     private(set) var needsPassthrough = false
     private(set) var needsBlackHole = false
 
@@ -42,10 +53,31 @@ struct Ledger {
     mutating func use(_ resource: ResourceKey) { uses.insert(resource) }
     mutating func use(_ resources: [ResourceKey]) { uses.formUnion(resources) }
     mutating func need(_ cluster: ClusterReference) { clusters.insert(cluster) }
+    mutating func forward(_ cluster: ClusterReference) { forwarding[cluster.name] = cluster.port }
+    mutating func carry(_ cluster: ClusterReference, with options: TCPOptions) {
+        if options != TCPOptions() { tcpOptions[cluster.name] = options }
+    }
     mutating func deliver(_ secret: SecretMessage) { secrets[secret.name] = secret }
+
+    /// The filters of a chain whose bytes go to `targets`: what they go through first, then the TCP proxy.
+    func tcpFilters(
+        _ targets: [(cluster: String, weight: Int)],
+        statPrefix: String,
+        settings: MeshSettings,
+        otherwise standard: TCPOptions = TCPOptions()
+    ) -> [NetworkFilter] {
+        // Of several destinations the first one's options rule (Istio).
+        var options = targets.first.flatMap { tcpOptions[$0.cluster] } ?? TCPOptions()
+        options.idleTimeout = options.idleTimeout ?? standard.idleTimeout
+        options.durationMax = options.durationMax ?? standard.durationMax
+        let proxy = Chains.tcp(targets, statPrefix: statPrefix, options: options)
+        guard let port = targets.lazy.compactMap({ forwarding[$0.cluster] }).first else { return [proxy] }
+        return [Forwarding.networkFilter(settings, port: port), proxy]
+    }
 
     mutating func needPassthrough() -> String {
         needsPassthrough = true
+        forwarding[Self.passthroughCluster] = 443
         return Self.passthroughCluster
     }
 

@@ -7,7 +7,8 @@ internal import XDS
 enum RouteActions {
     // MARK: Retries
 
-    /// The product's default: two more attempts, only when the request was provably not sent.
+    /// The product's default: two more attempts, only when the request was provably not sent, or when its method may
+    /// be repeated (`markIdempotent`).
     static let defaultRetryOn = "connect-failure,refused-stream,reset-before-request"
     /// What a written policy means when it names no conditions. A limit per try only makes sense if running into it is
     /// tried again, hence `reset` with it.
@@ -20,6 +21,15 @@ enum RouteActions {
         policy.numRetries = Wire.uint(2)
         avoidPreviousHosts(&policy)
         return policy
+    }
+
+    /// What Envoy has no word for: requests whose method is idempotent (RFC 9110 §9.2.2) are also tried again when the
+    /// connection broke before any answer. Our proxies read it from the route's metadata.
+    static func markIdempotent(_ message: inout RouteMessage, _ settings: MeshSettings) {
+        guard settings.config.defaultHttpRetryPolicy == nil else { return }
+        var fields = Google_Protobuf_Struct()
+        fields.fields["retry_idempotent"] = Google_Protobuf_Value(boolValue: true)
+        message.metadata.filterMetadata[Wire.ownKey] = fields
     }
 
     /// Nil when retries are turned off.
@@ -46,6 +56,13 @@ enum RouteActions {
             policy.retryBackOff.baseInterval = Wire.duration(backoff)
         }
         if written.retryIgnorePreviousHosts ?? true { avoidPreviousHosts(&policy) }
+        if written.retryRemoteLocalities == true {
+            // Source: Istio: other priorities, that is localities, are looked for after every second attempt.
+            var priorities = Envoy_Extensions_Retry_Priority_PreviousPriorities_V3_PreviousPrioritiesConfig()
+            priorities.updateFrequency = 2
+            policy.retryPriority.name = "envoy.retry_priorities.previous_priorities"
+            policy.retryPriority.typedConfig = Wire.any(priorities)
+        }
         return policy
     }
 
@@ -155,6 +172,12 @@ enum RouteActions {
             policy.cookie.name = cookie.name
             if let path = cookie.path { policy.cookie.path = path }
             if let ttl = cookie.ttl { policy.cookie.ttl = Wire.duration(ttl) }
+            policy.cookie.attributes = cookie.attributes.map { written in
+                var attribute = RouteActionMessage.HashPolicy.CookieAttribute()
+                attribute.name = written.name
+                attribute.value = written.value ?? ""
+                return attribute
+            }
         } else if hash.useSourceIp == true {
             policy.connectionProperties.sourceIp = true
         } else if let name = hash.httpQueryParameterName {

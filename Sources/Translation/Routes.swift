@@ -52,8 +52,9 @@ struct RouteBuilder {
         var action = RouteActionMessage()
         action.cluster = resolved.reference.name
         if let retries = RouteActions.defaultRetries(mesh.settings) { action.retryPolicy = retries }
-        if let hash = RouteActions.hashPolicy(resolved.traffic.loadBalancer) { action.hashPolicy = [hash] }
         var message = RouteMessage()
+        RouteActions.markIdempotent(&message, mesh.settings)
+        if let hash = RouteActions.hashPolicy(resolved.traffic.loadBalancer) { action.hashPolicy = [hash] }
         message.name = "default"
         message.match = RouteMatches.message(nil)
         message.route = action
@@ -84,6 +85,7 @@ struct RouteBuilder {
         var message = RouteMessage()
         message.name = [rule.name, match?.name].compactMap { $0 }.joined(separator: ".")
         message.match = RouteMatches.message(match)
+        if let prefix = match?.statPrefix { message.statPrefix = prefix }
         let changes = HeaderChanges(rule.headers)
         message.requestHeadersToAdd = changes.requestAdd
         message.requestHeadersToRemove = changes.requestRemove
@@ -113,9 +115,7 @@ struct RouteBuilder {
         mirror(rule, port: port, source: rules.source, action: &action, ledger: &ledger)
         let policy = rule.retries.map(RouteActions.retries) ?? RouteActions.defaultRetries(mesh.settings)
         if let policy { action.retryPolicy = policy }
-        if rule.retries?.retryRemoteLocalities == true {
-            ledger.report(rules.source, .notEffective, "retries.retryRemoteLocalities has no effect yet")
-        }
+        if rule.retries == nil { RouteActions.markIdempotent(&message, mesh.settings) }
         message.route = action
         return applyTimeout(rule.timeout, to: message, destinations: resolved)
     }

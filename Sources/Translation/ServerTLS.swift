@@ -42,13 +42,21 @@ struct ServerTLS {
         return tls
     }
 
+    /// Identities of the trust domain and of its aliases.
+    private var meshPeers: [StringMatcherMessage] {
+        let settings = material.mesh.settings
+        return ([settings.trustDomain] + settings.config.trustDomainAliases).map { domain in
+            var peers = StringMatcherMessage()
+            peers.prefix = "spiffe://\(domain)/"
+            return peers
+        }
+    }
+
     /// Mesh mTLS towards the app: any workload of the trust domain.
     func inbound(isHTTP: Bool, ledger: inout Ledger) throws(TLSMaterial.Missing) -> DownstreamTLS {
-        var peers = StringMatcherMessage()
-        peers.prefix = "spiffe://\(material.mesh.settings.trustDomain)/"
         var tls = DownstreamTLS()
         tls.commonTlsContext = try material.meshIdentity(
-            peerNames: [peers],
+            peerNames: meshPeers,
             alpn: isHTTP ? ["h2", "http/1.1"] : ["istio"],
             ledger: &ledger
         )

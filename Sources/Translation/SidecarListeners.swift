@@ -66,7 +66,8 @@ struct SidecarListeners {
             guard let service, let target = service.port(numbered: only ?? 0) else { return }
             ledger.use(service.source)
             let targets = routes.tunnels.targets(to: service, port: target, ledger: &ledger)
-            chains = [Chains.chain(name: "tcp", filter: Chains.tcp(targets, statPrefix: statPrefix))]
+            let filters = ledger.tcpFilters(targets, statPrefix: statPrefix, settings: mesh.settings)
+            chains = [Chains.chain(name: "tcp", filters: filters)]
         } else {
             if spoken == nil || spoken?.isTLS == true {
                 chains += secure(services, only: only, statPrefix: statPrefix, ledger: &ledger)
@@ -108,7 +109,7 @@ struct SidecarListeners {
                     name: "tls.\(tunnel.serverNames[0])",
                     serverNames: tunnel.serverNames,
                     transportProtocol: "tls",
-                    filter: Chains.tcp(tunnel.targets, statPrefix: statPrefix)
+                    filters: ledger.tcpFilters(tunnel.targets, statPrefix: statPrefix, settings: mesh.settings)
                 )
             }
         let rest = routes.isOpen ? routes.openCluster(ledger: &ledger) : ledger.needBlackHole()
@@ -116,7 +117,7 @@ struct SidecarListeners {
             Chains.chain(
                 name: "tls",
                 transportProtocol: "tls",
-                filter: Chains.tcp([(rest, 1)], statPrefix: statPrefix)
+                filters: ledger.tcpFilters([(rest, 1)], statPrefix: statPrefix, settings: mesh.settings)
             )
         )
         return chains

@@ -76,9 +76,10 @@ struct SidecarRoutes {
             callerNamespace: node.namespace,
             domain: mesh.settings.domain
         ).filter { $0 == service.hostname || !fullNames.contains($0) }
+        let addresses = service.addresses.map { $0.contains(":") ? "[\($0)]" : $0 }
         // Without a port the host means port 80, or the only port there is.
         let isImplied = isOnlyPort || port.number == 80 || service.ports.count == 1
-        return spellings.flatMap { name in
+        return (spellings + addresses).flatMap { name in
             isImplied ? [name, "\(name):\(port.number)"] : ["\(name):\(port.number)"]
         }
     }

@@ -32,7 +32,32 @@ struct SidecarTunnels {
                 return resolve(rule.route, port: port.number, source: routing.source, ledger: &ledger)
             }
         }
-        return [(destinations.resolve(service, port: port, ledger: &ledger).reference.name, 1)]
+        let name = destinations.resolve(service, port: port, ledger: &ledger).reference.name
+        guard !port.portProtocol.isHTTP, let share = abortShare(service, port: port, ledger: &ledger) else {
+            return [(name, 1)]
+        }
+        let closed = ledger.needBlackHole()
+        return share >= 1_000_000 ? [(closed, 1)] : [(closed, share), (name, 1_000_000 - share)]
+    }
+
+    /// On a TCP port an abort of the service's rules closes that share of the connections, in millionths; nil where
+    /// none applies. What a rule says of requests (paths, headers) cannot hold for a connection.
+    private func abortShare(_ service: MeshService, port: MeshPort, ledger: inout Ledger) -> Int? {
+        guard let routing = rules.governing(service.hostname) else { return nil }
+        let rule = routing.http.first { rule in
+            rule.match.isEmpty || rule.match.contains { applies($0, port: port.number) }
+        }
+        guard let share = rule?.fault?.abort?.percentage?.value, share > 0 else { return nil }
+        ledger.use(routing.source)
+        return Int(min(share, 100) * 10_000)
+    }
+
+    private func applies(_ match: HTTPMatchRequest, port: Int) -> Bool {
+        (match.port == nil || match.port.map(Int.init) == port) && match.uri == nil && match.method == nil
+            && match.authority == nil && match.scheme == nil && match.headers.isEmpty && match.withoutHeaders.isEmpty
+            && match.queryParams.isEmpty && (match.gateways.isEmpty || match.gateways.contains("mesh"))
+            && Labels.contains(node.labels, all: match.sourceLabels)
+            && (match.sourceNamespace == nil || match.sourceNamespace == node.namespace)
     }
 
     /// A filter chain's worth of server names with where they go.

@@ -121,6 +121,9 @@ enum Wire {
         return socket
     }
 
+    /// The metadata key of what Envoy has no field for; our proxies read it, Envoy lets it be.
+    static let ownKey = "gatehouse"
+
     static func metadata(_ namespace: String, _ fields: [String: String]) -> Core.Metadata {
         var values = Google_Protobuf_Struct()
         for (key, value) in fields { values.fields[key] = Google_Protobuf_Value(stringValue: value) }

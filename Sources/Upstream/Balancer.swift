@@ -3,6 +3,7 @@ internal import Base
 /// What a balancer needs to know of an endpoint. The living endpoint is a class that holds one.
 protocol BalancedHost: AnyObject {
     var balanceKey: String { get }
+    /// As it counts now: while an endpoint warms up it is less than configured.
     var weight: UInt32 { get }
     var priority: Int { get }
     var locality: Int { get }
@@ -16,25 +17,20 @@ protocol BalancedHost: AnyObject {
 ///
 /// Shape: tiers (one per priority) of groups (one per locality, or one in all) of hosts, rebuilt when membership or
 /// health changes; a pick allocates nothing.
-/// Source: Envoy load balancing documentation: priority levels, locality weights, panic threshold.
+/// Source: Envoy load balancing documentation: priority levels, locality weights, zone-aware routing, panic threshold.
 final class Balancer<Host: BalancedHost> {
-    private struct Group {
-        var hosts: ContiguousArray<Host>
-        var isUniform: Bool
-        var totalWeight: UInt64
-        var weight: UInt32
-        var cursor: Int
-        var table: HashTable?
-    }
-
     private struct Tier {
-        var groups: [Group] = []
+        var groups: [BalancerGroup<Host>] = []
         var groupWeight: UInt64 = 0
         var loadPercent: UInt32 = 0
+        /// Set where requests prefer the caller's own zone; `groups` are then the localities, and the last one of
+        /// them is all hosts together.
+        var zones: ZoneRouting?
     }
 
     private let policy: BalancerPolicy
     private var tiers: [Tier] = []
+    private var counts: [(healthy: Int, total: Int)] = []
     private var random: SeededGenerator
     private(set) var healthyCount = 0
     private(set) var totalCount = 0
@@ -46,23 +42,34 @@ final class Balancer<Host: BalancedHost> {
 
     // MARK: membership
 
-    /// - Parameter localityWeights: by locality number; used only when the policy weighs localities.
-    func rebuild(_ hosts: [Host], localityWeights: [UInt32]) {
+    /// - Parameters:
+    ///   - localityWeights: by locality number; used only when the policy weighs localities.
+    ///   - zones: where the caller and its peers are; used only when the policy prefers the caller's zone.
+    func rebuild(_ hosts: [Host], localityWeights: [UInt32], zones: ZoneFacts? = nil) {
         totalCount = hosts.count
         healthyCount = hosts.count { $0.isHealthy }
         let count = (hosts.map(\.priority).max() ?? -1) + 1
         var byPriority = [[Host]](repeating: [], count: count)
         for host in hosts where host.priority >= 0 { byPriority[host.priority].append(host) }
-        let loads = Self.loads(
-            byPriority.map { (healthy: $0.count(where: \.isHealthy), total: $0.count) },
-            overprovisioning: policy.overprovisioningPercent
-        )
+        counts = byPriority.map { (healthy: $0.count(where: \.isHealthy), total: $0.count) }
+        let loads = Self.loads(counts, overprovisioning: policy.overprovisioningPercent)
         tiers = []
         for (index, members) in byPriority.enumerated() {
             let healthy = members.filter(\.isHealthy)
             let share = members.isEmpty ? 100 : Double(healthy.count) * 100 / Double(members.count)
             let isPanic = loads.isDegraded && share < policy.panicThresholdPercent
-            var tier = makeTier(isPanic ? members : healthy, localityWeights)
+            var tier = Tier()
+            if isPanic, policy.failsOnPanic, policy.prefersOwnZone {
+                // Nothing may be used.
+            } else if isPanic {
+                tier = makeTier(members, all: members, localityWeights)
+            } else if policy.prefersOwnZone, index == 0, let zones, let tables = zones.routing(healthy, policy: policy)
+            {
+                tier.groups = tables.groups.map { makeGroup($0, weight: 1) } + [makeGroup(healthy, weight: 1)]
+                tier.zones = tables.routing
+            } else {
+                tier = makeTier(healthy, all: members, localityWeights)
+            }
             tier.loadPercent = loads.percent[index]
             tiers.append(tier)
         }
@@ -99,7 +106,8 @@ final class Balancer<Host: BalancedHost> {
         return (percent, sum < 100)
     }
 
-    private func makeTier(_ hosts: [Host], _ localityWeights: [UInt32]) -> Tier {
+    /// - Parameter all: usable or not: a locality that has lost many of its hosts takes less than its weight.
+    private func makeTier(_ hosts: [Host], all: [Host], _ localityWeights: [UInt32]) -> Tier {
         var tier = Tier()
         guard !hosts.isEmpty else { return tier }
         guard policy.weighsLocalities, !localityWeights.isEmpty else {
@@ -110,35 +118,17 @@ final class Balancer<Host: BalancedHost> {
         for locality in Set(hosts.map(\.locality)).sorted() {
             let members = hosts.filter { $0.locality == locality }
             let weight = locality < localityWeights.count ? localityWeights[locality] : 0
-            if weight > 0 { tier.groups.append(makeGroup(members, weight: weight)) }
+            guard weight > 0 else { continue }
+            let total = all.count { $0.locality == locality }
+            let share = Double(policy.overprovisioningPercent) / 100 * Double(members.count) / Double(max(1, total))
+            tier.groups.append(makeGroup(members, weight: UInt64(Double(weight) * 1000 * min(1, share))))
         }
-        tier.groupWeight = tier.groups.reduce(0) { $0 + UInt64($1.weight) }
+        tier.groupWeight = tier.groups.reduce(0) { $0 + $1.weight }
         return tier
     }
 
-    private func makeGroup(_ hosts: [Host], weight: UInt32) -> Group {
-        var group = Group(
-            hosts: ContiguousArray(hosts),
-            isUniform: Set(hosts.map(\.weight)).count < 2,
-            totalWeight: hosts.reduce(0) { $0 + UInt64($1.weight) },
-            weight: weight,
-            cursor: Int(random.below(UInt32(clamping: hosts.count))),
-            table: nil
-        )
-        let keys = hosts.map(\.balanceKey)
-        switch policy.choice {
-        case .ringHash(let minimum, let maximum):
-            group.table = .ring(
-                keys: keys,
-                weights: hosts.map(\.weight),
-                minimumSize: minimum,
-                maximumSize: maximum
-            )
-        case .maglev(let size):
-            group.table = .maglev(keys: keys, weights: hosts.map(\.weight), tableSize: size)
-        case .roundRobin, .leastRequest, .random: break
-        }
-        return group
+    private func makeGroup(_ hosts: [Host], weight: UInt64) -> BalancerGroup<Host> {
+        BalancerGroup(hosts, weight: weight, choice: policy.choice, random: &random)
     }
 
     // MARK: picking
@@ -148,8 +138,29 @@ final class Balancer<Host: BalancedHost> {
     func pick(hash: UInt64?) -> Host? {
         if tiers.count == 1, tiers[0].groups.count == 1 { return pick(tier: 0, group: 0, hash: hash) }
         guard let tier = pickTier(hash) else { return nil }
+        return pick(tier: tier, hash: hash)
+    }
+
+    /// As `pick`, but leaves out the priorities in `tried` (bit n for priority n) as long as another has hosts.
+    func pick(hash: UInt64?, avoiding tried: UInt64) -> Host? {
+        let left = counts.enumerated().map { index, count in
+            index < 64 && tried >> UInt64(index) & 1 == 1 ? (healthy: 0, total: count.total) : count
+        }
+        let loads = Self.loads(left, overprovisioning: policy.overprovisioningPercent)
+        var point = random.below(100)
+        for (index, percent) in loads.percent.enumerated() {
+            if point < percent, !tiers[index].groups.isEmpty { return pick(tier: index, hash: hash) }
+            point &-= min(point, percent)
+        }
+        return pick(hash: hash)
+    }
+
+    private func pick(tier: Int, hash: UInt64?) -> Host? {
         let groups = tiers[tier].groups.count
         if groups == 0 { return nil }
+        if let zones = tiers[tier].zones {
+            return pick(tier: tier, group: zones.pick(all: groups &- 1, random: &random), hash: hash)
+        }
         return pick(tier: tier, group: groups == 1 ? 0 : pickGroup(tier), hash: hash)
     }
 
@@ -165,7 +176,7 @@ final class Balancer<Host: BalancedHost> {
     private func pickGroup(_ tier: Int) -> Int {
         var point = random.next() % max(1, tiers[tier].groupWeight)
         for index in tiers[tier].groups.indices {
-            let weight = UInt64(tiers[tier].groups[index].weight)
+            let weight = tiers[tier].groups[index].weight
             if point < weight { return index }
             point &-= weight
         }
@@ -173,61 +184,6 @@ final class Balancer<Host: BalancedHost> {
     }
 
     private func pick(tier: Int, group: Int, hash: UInt64?) -> Host? {
-        let count = tiers[tier].groups[group].hosts.count
-        if count == 1 { return tiers[tier].groups[group].hosts[0] }
-        if count == 0 { return nil }
-        switch policy.choice {
-        case .roundRobin:
-            if !tiers[tier].groups[group].isUniform { return smooth(tiers[tier].groups[group].hosts) }
-            let cursor = tiers[tier].groups[group].cursor
-            tiers[tier].groups[group].cursor = cursor &+ 1 >= count ? 0 : cursor &+ 1
-            return tiers[tier].groups[group].hosts[cursor]
-        case .random:
-            return tiers[tier].groups[group].hosts[Int(random.below(UInt32(clamping: count)))]
-        case .leastRequest:
-            return leastLoaded(tiers[tier].groups[group])
-        case .ringHash, .maglev:
-            let key = hash ?? random.next()
-            guard let index = tiers[tier].groups[group].table?.owner(of: key) else { return nil }
-            return tiers[tier].groups[group].hosts[index]
-        }
-    }
-
-    /// Smooth weighted round robin: spreads a heavy host's turns instead of bunching them.
-    private func smooth(_ hosts: ContiguousArray<Host>) -> Host? {
-        var best: Host?
-        var total: Int64 = 0
-        for host in hosts {
-            let weight = Int64(host.weight)
-            total &+= weight
-            host.currentWeight &+= weight
-            if let leader = best, leader.currentWeight >= host.currentWeight { continue }
-            best = host
-        }
-        best?.currentWeight &-= total
-        return best
-    }
-
-    /// Two random hosts, the less loaded one wins; with weights, load is (active + 1) / weight.
-    private func leastLoaded(_ group: Group) -> Host {
-        let first = group.isUniform ? uniform(group.hosts) : weighted(group)
-        let second = group.isUniform ? uniform(group.hosts) : weighted(group)
-        if group.isUniform { return second.activeRequests < first.activeRequests ? second : first }
-        let a = Int64(first.activeRequests &+ 1) &* Int64(second.weight)
-        let b = Int64(second.activeRequests &+ 1) &* Int64(first.weight)
-        return b < a ? second : first
-    }
-
-    private func uniform(_ hosts: ContiguousArray<Host>) -> Host {
-        hosts[Int(random.below(UInt32(clamping: hosts.count)))]
-    }
-
-    private func weighted(_ group: Group) -> Host {
-        var point = random.next() % max(1, group.totalWeight)
-        for host in group.hosts {
-            if point < UInt64(host.weight) { return host }
-            point &-= UInt64(host.weight)
-        }
-        return group.hosts[0]
+        tiers[tier].groups[group].pick(policy.choice, hash: hash, random: &random)
     }
 }

@@ -1,8 +1,10 @@
-/// One cluster's limits and what is in use of them, on one worker.
+internal import Synchronization
+
+/// One cluster's limits and what is in use of them.
 ///
-/// Source: Envoy `circuit_breakers.thresholds`, default priority. The limits are per proxy; each worker keeps an equal
-/// share, at least one, because workers share no counters.
-public struct CircuitBreaker: Equatable, Sendable {
+/// Source: Envoy `circuit_breakers.thresholds`, default priority. The limits are per proxy: where a cluster has any,
+/// the workers count together in `SharedUse`; each also knows its own part.
+public struct CircuitBreaker: Sendable {
     public struct Limits: Equatable, Sendable {
         public var connections: UInt32 = 1024
         public var pendingRequests: UInt32 = 1024
@@ -15,37 +17,73 @@ public struct CircuitBreaker: Equatable, Sendable {
 
         public init() {}
 
-        /// This worker's share.
-        public func share(of workers: Int) -> Limits {
-            guard workers > 1 else { return self }
-            func part(_ limit: UInt32) -> UInt32 {
-                if limit == 0 || limit >= 1 << 30 { return limit }
-                return max(1, (limit &+ UInt32(workers) &- 1) / UInt32(workers))
-            }
-            var share = self
-            share.connections = part(connections)
-            share.pendingRequests = part(pendingRequests)
-            share.requests = part(requests)
-            share.retries = part(retries)
-            return share
+        /// Limits that nobody reaches need no common count.
+        var areReachable: Bool {
+            let lowest = min(min(connections, pendingRequests), min(requests, retries))
+            return lowest < 1 << 30 || retryBudgetPercent != nil
         }
     }
 
-    public var limits: Limits
-    public var connections: UInt32 = 0
-    public var pending: UInt32 = 0
-    public var requests: UInt32 = 0
-    public var retries: UInt32 = 0
+    /// What all workers use together.
+    public final class SharedUse: Sendable {
+        let connections = Atomic<Int>(0)
+        let pending = Atomic<Int>(0)
+        let requests = Atomic<Int>(0)
+        let retries = Atomic<Int>(0)
 
-    public init(limits: Limits) { self.limits = limits }
+        public init() {}
+    }
 
-    @inline(__always) public var mayConnect: Bool { connections < limits.connections }
-    @inline(__always) public var mayWait: Bool { pending < limits.pendingRequests }
-    @inline(__always) public var mayRequest: Bool { requests < limits.requests }
+    public enum Resource: Sendable { case connection, pending, request, retry }
+
+    public let limits: Limits
+    private let shared: SharedUse?
+    private var connections = 0
+    private var pending = 0
+    private var requests = 0
+    private var retries = 0
+
+    /// - Parameter shared: nil when there is one worker only, or no limit.
+    public init(limits: Limits, shared: SharedUse? = nil) {
+        self.limits = limits
+        self.shared = shared
+    }
+
+    public var mayConnect: Bool {
+        (shared?.connections.load(ordering: .relaxed) ?? connections) < Int(limits.connections)
+    }
+    public var mayWait: Bool { (shared?.pending.load(ordering: .relaxed) ?? pending) < Int(limits.pendingRequests) }
+    public var mayRequest: Bool { (shared?.requests.load(ordering: .relaxed) ?? requests) < Int(limits.requests) }
 
     public var mayRetry: Bool {
-        guard let percent = limits.retryBudgetPercent else { return retries < limits.retries }
-        let budget = Double(requests &+ pending) * percent / 100
-        return retries < max(limits.retryBudgetMinimum, UInt32(min(budget, 1e9)))
+        let retries = shared?.retries.load(ordering: .relaxed) ?? retries
+        guard let percent = limits.retryBudgetPercent else { return retries < Int(limits.retries) }
+        let active =
+            (shared?.requests.load(ordering: .relaxed) ?? requests)
+            + (shared?.pending.load(ordering: .relaxed) ?? pending)
+        let budget = Int(min(Double(max(0, active)) * percent / 100, 1e9))
+        return retries < max(Int(limits.retryBudgetMinimum), budget)
+    }
+
+    public mutating func begin(_ resource: Resource) { change(resource, by: 1) }
+
+    public mutating func end(_ resource: Resource) { change(resource, by: -1) }
+
+    @inline(__always)
+    private mutating func change(_ resource: Resource, by difference: Int) {
+        switch resource {
+        case .connection:
+            connections &+= difference
+            shared?.connections.wrappingAdd(difference, ordering: .relaxed)
+        case .pending:
+            pending &+= difference
+            shared?.pending.wrappingAdd(difference, ordering: .relaxed)
+        case .request:
+            requests &+= difference
+            shared?.requests.wrappingAdd(difference, ordering: .relaxed)
+        case .retry:
+            retries &+= difference
+            shared?.retries.wrappingAdd(difference, ordering: .relaxed)
+        }
     }
 }

@@ -1,4 +1,4 @@
-public import Base
+internal import Base
 public import Telemetry
 public import Transport
 internal import XDS
@@ -7,12 +7,15 @@ internal import XDS
 public struct ClusterEnvironment {
     public let loop: EventLoop
     public let resolver: DomainResolver
+    /// Which worker this is, of how many.
+    public let worker: Int
     public let workers: Int
     public let seed: UInt64
 
-    public init(loop: EventLoop, resolver: DomainResolver, workers: Int, seed: UInt64) {
+    public init(loop: EventLoop, resolver: DomainResolver, worker: Int = 0, workers: Int, seed: UInt64) {
         self.loop = loop
         self.resolver = resolver
+        self.worker = worker
         self.workers = workers
         self.seed = seed
     }
@@ -23,14 +26,6 @@ public struct ClusterEnvironment {
 /// Shape: belongs to one worker. Survives configuration changes that leave the cluster as it is; endpoint changes alter
 /// membership and leave the pools of endpoints that stay.
 public final class ClusterRuntime {
-    private final class Sweep: LoopTimer {
-        unowned let cluster: ClusterRuntime
-
-        init(cluster: ClusterRuntime) { self.cluster = cluster }
-
-        override func fire() { cluster.sweep() }
-    }
-
     public private(set) var plan: ClusterPlan
     public let statistics: UnsafeMutablePointer<ClusterStatistics>
     public let tcp: UnsafeMutablePointer<TCPStatistics>
@@ -41,14 +36,28 @@ public final class ClusterRuntime {
 
     var breaker: CircuitBreaker
     let outlierPolicy: OutlierPolicy?
-    private let balancer: Balancer<UpstreamHost>
-    private(set) var hosts: [UpstreamHost] = []
-    private var localities: [LocalityEndpoints] = []
-    private var lookups: [String: NameLookup] = [:]
-    private var isWarming = false
+    let balancer: Balancer<UpstreamHost>
+    var random: SeededGenerator
+    var hosts: [UpstreamHost] = []
+    var localities: [LocalityEndpoints] = []
+    var lookups: [String: NameLookup] = [:]
+    var isWarming = false
     private var warmingWaiters = WaiterList()
-    private var originalHosts: [SocketAddress: UpstreamHost] = [:]
-    private var sweepTimer: Sweep?
+    var originalHosts: [SocketAddress: UpstreamHost] = [:]
+    var forwardHosts: [String: ForwardHost] = [:]
+    var clocks = Clocks()
+    var checker: HealthChecker?
+    var seenGeneration: UInt64 = 0
+    let keepsForwardHosts: Bool
+    public let usesOriginalDestination: Bool
+
+    /// Timers, made when first needed.
+    struct Clocks {
+        var sweep: ClusterClock?
+        var warmup: ClusterClock?
+        var checks: ClusterClock?
+        var names: ClusterClock?
+    }
 
     public init(plan: ClusterPlan, environment: ClusterEnvironment) {
         self.plan = plan
@@ -57,15 +66,21 @@ public final class ClusterRuntime {
         statistics.initialize(to: ClusterStatistics())
         tcp = .allocate(capacity: 1)
         tcp.initialize(to: TCPStatistics())
-        breaker = CircuitBreaker(limits: plan.breakerLimits.share(of: environment.workers))
+        breaker = CircuitBreaker(
+            limits: plan.breakerLimits,
+            shared: environment.workers > 1 ? plan.sharedUse : nil
+        )
         outlierPolicy = plan.outlierPolicy
         balancer = Balancer(policy: plan.balancerPolicy, seed: environment.seed)
-        applyAssignment()
-        if let policy = outlierPolicy {
-            let timer = Sweep(cluster: self)
-            sweepTimer = timer
-            environment.loop.schedule(timer, after: policy.interval)
+        random = SeededGenerator(seed: environment.seed &+ 1)
+        if case .dynamicForward = plan.cluster.discovery { keepsForwardHosts = true } else { keepsForwardHosts = false }
+        if case .originalDestination = plan.cluster.discovery {
+            usesOriginalDestination = true
+        } else {
+            usesOriginalDestination = false
         }
+        applyAssignment()
+        startHealth()
     }
 
     deinit {
@@ -85,148 +100,52 @@ public final class ClusterRuntime {
     /// The cluster left the configuration: idle connections close, what is in flight ends by itself.
     public func retire() {
         isRetired = true
-        sweepTimer?.cancel()
+        clocks.sweep?.cancel()
+        clocks.warmup?.cancel()
+        clocks.checks?.cancel()
+        clocks.names?.cancel()
+        checker?.stop()
+        checker = nil
         for lookup in lookups.values { lookup.stop() }
         for host in hosts { remove(host) }
         for host in originalHosts.values { remove(host) }
+        removeForwardHosts()
         lookups = [:]
         hosts = []
         originalHosts = [:]
         rebalance()
-        failWarming()
-    }
-
-    // MARK: membership
-
-    private func applyAssignment() {
-        localities = plan.assignment?.localities ?? []
-        switch plan.cluster.discovery {
-        case .strictDNS, .logicalDNS: startLookups()
-        case .fixed, .eds, .originalDestination, .aggregate: rebuildHosts()
-        }
-    }
-
-    private func startLookups() {
-        var names = Set<String>()
-        for endpoint in localities.flatMap(\.endpoints) {
-            if case .name(let host, _) = endpoint.address { names.insert(host) }
-        }
-        for (name, lookup) in lookups where !names.contains(name) {
-            lookup.stop()
-            lookups[name] = nil
-        }
-        let settings = plan.cluster.dns
-        let family: ResolverFamily =
-            switch settings.family {
-            case .v4Only: .v4
-            case .v6Only: .v6
-            case .auto, .v4Preferred, .all: .any
-            }
-        for name in names.sorted() where lookups[name] == nil {
-            let lookup = NameLookup(
-                name: name,
-                family: family,
-                prefersFirstFamily: settings.family != .all,
-                refreshRate: settings.refreshRate,
-                respectsTTL: settings.respectsTTL,
-                cluster: self,
-                resolver: environment.resolver,
-                loop: environment.loop
-            )
-            lookups[name] = lookup
-            lookup.ask()
-        }
-        namesChanged()
-    }
-
-    func namesChanged() {
-        isWarming = lookups.values.contains { $0.addresses == nil }
-        rebuildHosts()
-        if !isWarming { releaseWarming() }
-    }
-
-    func countDNSFailure() { statistics.pointee.dnsFailures &+= 1 }
-
-    /// Makes `hosts` what the assignment and the resolver say; hosts that stay keep their identity and connections.
-    private func rebuildHosts() {
-        var old: [String: UpstreamHost] = [:]
-        for host in hosts { old[host.key] = host }
-        var new: [UpstreamHost] = []
-        for (index, group) in localities.enumerated() {
-            for endpoint in group.endpoints {
-                for (address, hostname) in addresses(of: endpoint) {
-                    let key = "\(address)"
-                    if new.contains(where: { $0.key == key && $0.priority == Int(group.priority) }) { continue }
-                    let tls = plan.tls(for: endpoint.metadata)
-                    let host = old.removeValue(forKey: key)
-                    if let host, host.tls === tls, host.hostname.elementsEqual(hostname.utf8) {
-                        host.weight = endpoint.weight
-                        host.priority = Int(group.priority)
-                        host.locality = index
-                        host.reportedHealth = endpoint.health
-                        new.append(host)
-                        continue
-                    }
-                    if let host { remove(host) }
-                    new.append(
-                        UpstreamHost(
-                            address: address,
-                            hostname: Array(hostname.utf8),
-                            key: key,
-                            tls: tls,
-                            cluster: self,
-                            weight: max(1, endpoint.weight),
-                            priority: Int(min(group.priority, 128)),
-                            locality: index,
-                            health: endpoint.health
-                        )
-                    )
-                }
-            }
-        }
-        hosts = new
-        for host in old.values { remove(host) }
-        rebalance()
-    }
-
-    private func addresses(of endpoint: Endpoint) -> [(NetworkAddress, String)] {
-        switch endpoint.address {
-        case .socket(let address): return [(.ip(address), endpoint.hostname)]
-        case .pipe(let path): return [(.unix(path: path), endpoint.hostname)]
-        case .name(let name, let port):
-            let found = lookups[name]?.addresses ?? []
-            let hostname = endpoint.hostname.isEmpty ? name : endpoint.hostname
-            if case .logicalDNS = plan.cluster.discovery {
-                return found.prefix(1).map { (.ip(SocketAddress($0, port: port)), hostname) }
-            }
-            return found.map { (.ip(SocketAddress($0, port: port)), hostname) }
-        }
-    }
-
-    private func remove(_ host: UpstreamHost) {
-        host.isRemoved = true
-        if host.outlier.isEjected { statistics.pointee.ejectedNow &-= 1 }
-        for pool in host.pools { pool.closeIdle() }
-        host.pools = []
-    }
-
-    private func rebalance() {
-        balancer.rebuild(hosts, localityWeights: localities.map { $0.weight ?? 0 })
+        isWarming = false
+        releaseWarming()
     }
 
     // MARK: picking
 
     /// Why there is no host.
     public enum NoHost: Sendable, Equatable {
-        /// Names are being resolved for the first time: ask again through `waitUntilWarm`.
+        /// Names are being resolved, or endpoints checked, for the first time: ask again through `waitUntilWarm`.
         case warming
         case noneHealthy
         case nameNotFound
+        /// No host name in the request, or too many names are in use.
+        case noName
     }
 
-    /// - Parameter picks: how often to draw again when a draw gives a host that was tried.
-    public func pick(hash: UInt64?, tried: TriedHosts, picks: Int) -> Result<UpstreamHost, NoHostError> {
-        guard var host = balancer.pick(hash: hash) else {
+    public struct NoHostError: Error {
+        public let reason: NoHost
+    }
+
+    /// - Parameters:
+    ///   - picks: how often to draw again when a draw gives a host that was tried.
+    ///   - avoiding: priorities to leave out where others have hosts: bit n for priority n.
+    public func pick(
+        hash: UInt64?,
+        tried: TriedHosts,
+        picks: Int,
+        avoiding priorities: UInt64 = 0
+    ) -> Result<UpstreamHost, NoHostError> {
+        if let shared = plan.shared { noteUse(shared) }
+        let first = priorities != 0 ? balancer.pick(hash: hash, avoiding: priorities) : balancer.pick(hash: hash)
+        guard var host = first else {
             if isWarming { return .failure(NoHostError(reason: .warming)) }
             statistics.pointee.noHealthyHost &+= 1
             let isUnresolved = !lookups.isEmpty && lookups.values.allSatisfy { $0.failure != nil }
@@ -234,7 +153,9 @@ public final class ClusterRuntime {
         }
         if !tried.isEmpty {
             var left = picks
-            while left > 0, tried.contains(host), let other = balancer.pick(hash: nil) {
+            while left > 0, tried.contains(host) {
+                let other = priorities != 0 ? balancer.pick(hash: nil, avoiding: priorities) : balancer.pick(hash: nil)
+                guard let other else { break }
                 host = other
                 left &-= 1
             }
@@ -242,45 +163,12 @@ public final class ClusterRuntime {
         return .success(host)
     }
 
-    public struct NoHostError: Error {
-        public let reason: NoHost
-    }
-
-    /// The endpoint for a connection's original destination (`ORIGINAL_DST` clusters).
-    public func originalDestination(_ address: SocketAddress) -> UpstreamHost {
-        if let host = originalHosts[address] { return host }
-        if originalHosts.count >= 4096 {
-            for (key, host) in originalHosts where host.activeRequests == 0 {
-                remove(host)
-                originalHosts[key] = nil
-            }
-        }
-        let host = UpstreamHost(
-            address: .ip(address),
-            hostname: [],
-            key: "\(address)",
-            tls: plan.tls,
-            cluster: self,
-            weight: 1,
-            priority: 0,
-            locality: 0,
-            health: .healthy
-        )
-        originalHosts[address] = host
-        return host
-    }
-
-    public var usesOriginalDestination: Bool {
-        if case .originalDestination = plan.cluster.discovery { return true }
-        return false
-    }
-
     // MARK: warming
 
     /// Calls `waiter.clusterIsWarm` once names are resolved. False when too many wait already.
     public func waitUntilWarm(_ waiter: StreamWaiter) -> Bool {
-        guard isWarming, breaker.mayWait else { return false }
-        breaker.pending &+= 1
+        guard isWarming || keepsForwardHosts, !isRetired, breaker.mayWait else { return false }
+        breaker.begin(.pending)
         waiter.place = .warming(self)
         warmingWaiters.append(waiter)
         return true
@@ -288,47 +176,18 @@ public final class ClusterRuntime {
 
     func cancelWarming(_ waiter: StreamWaiter) {
         warmingWaiters.remove(waiter)
-        breaker.pending &-= 1
+        breaker.end(.pending)
         waiter.place = .none
     }
 
-    private func releaseWarming() {
-        while let waiter = warmingWaiters.first {
+    /// Those who wait now look again; some may have to wait once more.
+    func releaseWarming() {
+        var left = warmingWaiters.count
+        while left > 0, let waiter = warmingWaiters.first {
             cancelWarming(waiter)
             waiter.clusterIsWarm()
+            left &-= 1
         }
-    }
-
-    private func failWarming() {
-        isWarming = false
-        releaseWarming()
-    }
-
-    // MARK: outliers
-
-    /// Notes how a request ended; ejects the host when its policy says so.
-    public func note(_ outcome: OutlierState.Outcome, on host: UpstreamHost) {
-        guard let policy = outlierPolicy else { return }
-        if outcome == .success, host.outlier == OutlierState() { return }
-        guard host.outlier.note(outcome, policy: policy), !host.isRemoved else { return }
-        let ejected = hosts.count { $0.outlier.isEjected }
-        let isAllowed = ejected == 0 || (ejected + 1) * 100 <= Int(policy.maxEjectionPercent) * hosts.count
-        guard isAllowed else { return }
-        host.outlier.eject(at: environment.loop.now, policy: policy)
-        statistics.pointee.ejections &+= 1
-        statistics.pointee.ejectedNow &+= 1
-        rebalance()
-    }
-
-    private func sweep() {
-        guard let policy = outlierPolicy, let timer = sweepTimer else { return }
-        var isChanged = false
-        for host in hosts where host.outlier.sweep(at: environment.loop.now) {
-            statistics.pointee.ejectedNow &-= 1
-            isChanged = true
-        }
-        if isChanged { rebalance() }
-        environment.loop.schedule(timer, after: policy.interval)
     }
 
     // MARK: facts
@@ -342,10 +201,23 @@ public final class ClusterRuntime {
             statistics.pointee.retryOverflow &+= 1
             return false
         }
-        breaker.retries &+= 1
+        breaker.begin(.retry)
         statistics.pointee.requestRetries &+= 1
         return true
     }
 
-    public func endRetry() { breaker.retries &-= 1 }
+    public func endRetry() { breaker.end(.retry) }
+}
+
+/// A timer of a cluster that calls one of its methods.
+final class ClusterClock: LoopTimer {
+    private unowned let cluster: ClusterRuntime
+    private let action: (ClusterRuntime) -> Void
+
+    init(_ cluster: ClusterRuntime, _ action: @escaping (ClusterRuntime) -> Void) {
+        self.cluster = cluster
+        self.action = action
+    }
+
+    override func fire() { action(cluster) }
 }

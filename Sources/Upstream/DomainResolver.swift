@@ -38,6 +38,8 @@ public final class DomainResolver {
         let family: ResolverFamily
         let loop: EventLoop
         var answer: ResolverAnswer?
+        /// Where the answer is shared; nil when it came from there.
+        var shared: (names: SharedNames, key: SharedNames.Key)?
 
         init(client: ResolverClient, family: ResolverFamily, loop: EventLoop) {
             self.client = client
@@ -45,8 +47,35 @@ public final class DomainResolver {
             self.loop = loop
         }
 
+        /// The answer of c-ares.
+        func end(_ answer: ResolverAnswer) {
+            self.answer = answer
+            if let shared { shared.names.store(shared.key, answer, now: loop.now) }
+            loop.enqueue(self)
+        }
+
         override func runDeferred() {
             if let answer { client.resolved(answer) }
+        }
+    }
+
+    /// Looks again for what another worker has asked.
+    private final class Patience: LoopTimer {
+        unowned let resolver: DomainResolver
+        let name: String
+        let family: ResolverFamily
+        let client: ResolverClient
+
+        init(_ resolver: DomainResolver, name: String, family: ResolverFamily, client: ResolverClient) {
+            self.resolver = resolver
+            self.name = name
+            self.family = family
+            self.client = client
+        }
+
+        override func fire() {
+            resolver.patient[ObjectIdentifier(self)] = nil
+            resolver.resolve(name, family: family, client: client)
         }
     }
 
@@ -80,13 +109,18 @@ public final class DomainResolver {
     private static let isReady = ares_library_init(1) == 0
 
     private let loop: EventLoop
+    private let names: SharedNames?
+    private var patient: [ObjectIdentifier: Patience] = [:]
     private var channel: ares_channel?
     private var sources: [Int32: Source] = [:]
     private var clock: Clock?
 
-    /// - Parameter servers: name servers to ask; empty means those of `/etc/resolv.conf`.
-    public init(loop: EventLoop, servers: [SocketAddress]) {
+    /// - Parameters:
+    ///   - servers: name servers to ask; empty means those of `/etc/resolv.conf`.
+    ///   - names: what the resolvers of the process share.
+    public init(loop: EventLoop, servers: [SocketAddress], sharing names: SharedNames? = nil) {
         self.loop = loop
+        self.names = names
         guard Self.isReady else { return }
         var options = ares_options()
         options.timeout = 2000
@@ -108,6 +142,7 @@ public final class DomainResolver {
     deinit {
         if let channel { ares_destroy(channel) }
         clock?.cancel()
+        for timer in patient.values { timer.cancel() }
     }
 
     /// - Parameter name: a host name; numeric addresses are answered too.
@@ -117,6 +152,21 @@ public final class DomainResolver {
             query.answer = .failure("resolver not available")
             loop.enqueue(query)
             return
+        }
+        if let names {
+            let key = SharedNames.Key(name: name, family: family)
+            switch names.look(key, now: loop.now) {
+            case .answer(let answer):
+                query.answer = answer
+                loop.enqueue(query)
+                return
+            case .pending:
+                let timer = Patience(self, name: name, family: family, client: client)
+                patient[ObjectIdentifier(timer)] = timer
+                loop.schedule(timer, after: .milliseconds(10))
+                return
+            case .mine: query.shared = (names, key)
+            }
         }
         var hints = ares_addrinfo_hints()
         switch family {
@@ -134,10 +184,10 @@ public final class DomainResolver {
             { context, status, _, result in
                 guard let context else { return }
                 let query = Unmanaged<Query>.fromOpaque(context).takeRetainedValue()
-                query.answer = DomainResolver.answer(status: status, result: result, family: query.family)
+                let answer = DomainResolver.answer(status: status, result: result, family: query.family)
                 if let result { ares_freeaddrinfo(result) }
                 // Destruction of the channel is not an answer.
-                if status != 16 { query.loop.enqueue(query) }
+                if status != 16 { query.end(answer) }
             },
             context
         )

@@ -35,6 +35,8 @@ public final class HostPool: ClientConnectionDelegate {
     private let tls: (context: TLSContext, serverName: String?)?
     private let missingSecret: String?
     private let idleTimeout: Duration?
+    /// Connections older than this carry no further requests.
+    private let ageMax: Duration?
 
     private var idle = ConnectionStack()
     /// HTTP/2 connections that take streams.
@@ -63,9 +65,14 @@ public final class HostPool: ClientConnectionDelegate {
         }
         if let window = settings.http.http2.initialStreamWindowBytes { options.streamWindowBytes = Int(window) }
         if let window = settings.http.http2.initialConnectionWindowBytes { options.connectionWindowBytes = Int(window) }
+        if let keepAlive = settings.http.http2.keepalive {
+            options.pingInterval = keepAlive.interval
+            options.pingTimeout = keepAlive.timeout
+        }
         if case .socket(let local) = settings.bindAddress { options.source = local.address }
         self.options = options
         idleTimeout = settings.http.idleTimeout.flatMap { $0 > .zero ? $0 : nil }
+        ageMax = settings.http.connectionDurationMax.flatMap { $0 > .zero ? $0 : nil }
         (tls, missingSecret) = Self.tls(of: host, serverName: serverName)
         super.init()
     }
@@ -98,7 +105,8 @@ public final class HostPool: ClientConnectionDelegate {
     /// - Parameter waiter: told later when the lease is `.waiting`.
     public func lease(_ waiter: StreamWaiter) -> Lease {
         while let connection = idle.pop() {
-            if connection.canOpenStream { return .connection(connection) }
+            if connection.canOpenStream, !isTooOld(connection) { return .connection(connection) }
+            if connection.canOpenStream { connection.close() }
         }
         if shared.count > 0, let connection = sharedConnection() { return .connection(connection) }
         if let missingSecret {
@@ -116,7 +124,7 @@ public final class HostPool: ClientConnectionDelegate {
                 cluster.statistics.pointee.connectionOverflow &+= 1
             }
         }
-        cluster.breaker.pending &+= 1
+        cluster.breaker.begin(.pending)
         cluster.statistics.pointee.pendingTotal &+= 1
         cluster.statistics.pointee.pendingActive &+= 1
         waiter.place = .pool(self)
@@ -129,20 +137,31 @@ public final class HostPool: ClientConnectionDelegate {
         while index > 0 {
             index &-= 1
             let connection = shared[index]
-            if connection.canOpenStream { return connection }
+            if isTooOld(connection) {
+                _ = shared.remove(connection)
+                connection.drain()
+            } else if connection.canOpenStream {
+                return connection
+            }
         }
         return nil
     }
 
+    private func isTooOld(_ connection: ClientConnection) -> Bool {
+        guard let ageMax, let ready = connection.userState as? ReadyMark else { return false }
+        return cluster.environment.loop.now.since(ready.since) >= ageMax
+    }
+
     private func connect() -> ConnectFailure? {
         do throws(SocketError) {
-            _ = try ClientConnection(
+            let connection = try ClientConnection(
                 to: host.address,
                 loop: cluster.environment.loop,
                 tls: tls,
                 options: options,
                 delegate: self
             )
+            cluster.keepAlive(connection.transport)
         } catch {
             cluster.statistics.pointee.connectFailures &+= 1
             cluster.note(.localFailure, on: host)
@@ -150,7 +169,7 @@ public final class HostPool: ClientConnectionDelegate {
         }
         connecting &+= 1
         open &+= 1
-        cluster.breaker.connections &+= 1
+        cluster.breaker.begin(.connection)
         cluster.statistics.pointee.connectionsTotal &+= 1
         cluster.statistics.pointee.connectionsActive &+= 1
         return nil
@@ -159,7 +178,7 @@ public final class HostPool: ClientConnectionDelegate {
     func cancel(_ waiter: StreamWaiter) {
         waiters.remove(waiter)
         waiter.place = .none
-        cluster.breaker.pending &-= 1
+        cluster.breaker.end(.pending)
         cluster.statistics.pointee.pendingActive &-= 1
     }
 
@@ -177,7 +196,9 @@ public final class HostPool: ClientConnectionDelegate {
         connecting &-= 1
         connection.tag = -1
         if connection.version == .http2 { shared.push(connection) } else { isKnownHTTP1 = version != .http1 }
-        if connection.requestCount == 0 { connection.userState = ReadyMark.mark }
+        if connection.requestCount == 0 {
+            connection.userState = ageMax == nil ? ReadyMark.mark : ReadyMark(since: cluster.environment.loop.now)
+        }
         serveWaiters(connection)
         if connection.version == .http1 { rest(connection) }
         openForWaiters()
@@ -208,7 +229,7 @@ public final class HostPool: ClientConnectionDelegate {
         let wasReady = connection.userState != nil
         if !idle.remove(connection) { _ = shared.remove(connection) }
         open &-= 1
-        cluster.breaker.connections &-= 1
+        cluster.breaker.end(.connection)
         cluster.statistics.pointee.connectionsActive &-= 1
         if wasReady {
             openForWaiters()
@@ -282,5 +303,8 @@ public final class HostPool: ClientConnectionDelegate {
 
 /// Marks a connection that has been ready once; its absence at `onClose` means that connecting failed.
 private final class ReadyMark: Sendable {
-    static let mark = ReadyMark()
+    static let mark = ReadyMark(since: MonotonicTime(nanoseconds: 0))
+    let since: MonotonicTime
+
+    init(since: MonotonicTime) { self.since = since }
 }

@@ -37,7 +37,7 @@ extension ClusterRuntime {
             statistics.pointee.pendingOverflow &+= 1
             return false
         }
-        breaker.requests &+= 1
+        breaker.begin(.request)
         host.activeRequests &+= 1
         statistics.pointee.requestsTotal &+= 1
         statistics.pointee.requestsActive &+= 1
@@ -45,7 +45,7 @@ extension ClusterRuntime {
     }
 
     public func endRequest(on host: UpstreamHost) {
-        breaker.requests &-= 1
+        breaker.end(.request)
         host.activeRequests &-= 1
         statistics.pointee.requestsActive &-= 1
     }

@@ -29,7 +29,8 @@ extension ClusterRuntime {
                 timeout: plan.cluster.connectTimeout,
                 handler: handler
             )
-            breaker.connections &+= 1
+            keepAlive(connection)
+            breaker.begin(.connection)
             host.activeRequests &+= 1
             statistics.pointee.connectionsTotal &+= 1
             statistics.pointee.connectionsActive &+= 1
@@ -41,9 +42,19 @@ extension ClusterRuntime {
         }
     }
 
+    /// TCP keep-alive as the cluster wants it; the system's own times where it says nothing.
+    func keepAlive(_ connection: Connection) {
+        guard let settings = plan.cluster.tcpKeepalive else { return }
+        connection.keepAlive(
+            idle: settings.idle,
+            interval: settings.interval,
+            probes: settings.probes.map { Int(clamping: $0) }
+        )
+    }
+
     /// - Parameter wasOpen: the connection had opened before it ended.
     public func endRaw(_ host: UpstreamHost, wasOpen: Bool) {
-        breaker.connections &-= 1
+        breaker.end(.connection)
         host.activeRequests &-= 1
         statistics.pointee.connectionsActive &-= 1
         if wasOpen { return }

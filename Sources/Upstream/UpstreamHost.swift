@@ -16,12 +16,22 @@ public final class UpstreamHost: BalancedHost {
     /// Every request uses the same pool: neither SNI nor protocol follows the request.
     let hasFixedPool: Bool
 
+    /// As it counts now; less than `configuredWeight` while the endpoint warms up.
     public internal(set) var weight: UInt32
+    var configuredWeight: UInt32
+    /// Since when it has been in use, for its warm-up.
+    var usedSince: MonotonicTime
     public internal(set) var priority: Int
     public internal(set) var locality: Int
     public internal(set) var activeRequests: Int32 = 0
     var reportedHealth: Endpoint.Health
-    var outlier = OutlierState()
+    /// What all workers know of it; nil where nothing is to be known.
+    let shared: SharedHost?
+    /// At the last rebuild of the balancer.
+    var wasHealthy = true
+    /// Where health checks go instead of the endpoint's own port and name.
+    var checkPort: UInt16?
+    var checkHostname = ""
     var currentWeight: Int64 = 0
     /// No longer in the configuration; serves what it has in flight.
     var isRemoved = false
@@ -35,7 +45,8 @@ public final class UpstreamHost: BalancedHost {
         weight: UInt32,
         priority: Int,
         locality: Int,
-        health: Endpoint.Health
+        health: Endpoint.Health,
+        shared: SharedHost? = nil
     ) {
         self.address = address
         self.hostname = hostname
@@ -43,6 +54,9 @@ public final class UpstreamHost: BalancedHost {
         self.tls = tls
         self.cluster = cluster
         self.weight = weight
+        configuredWeight = weight
+        usedSince = cluster.environment.loop.now
+        self.shared = shared
         self.priority = priority
         self.locality = locality
         reportedHealth = health
@@ -56,13 +70,21 @@ public final class UpstreamHost: BalancedHost {
 
     var balanceKey: String { key }
 
-    public var isEjected: Bool { outlier.isEjected }
+    public var usesTLS: Bool { tls != nil }
 
-    /// Usable: not reported unhealthy, not ejected.
+    public var isEjected: Bool { shared?.isEjected ?? false }
+
+    /// Usable: not reported unhealthy, not ejected, no health check failed.
     var isHealthy: Bool {
         switch reportedHealth {
-        case .unknown, .healthy, .degraded: !outlier.isEjected
-        case .unhealthy, .draining, .timeout: false
+        case .unknown, .healthy, .degraded: break
+        case .unhealthy, .draining, .timeout: return false
+        }
+        guard let shared else { return true }
+        if shared.isEjected { return false }
+        switch shared.check {
+        case .none, .healthy: return true
+        case .pending, .unhealthy: return false
         }
     }
 }
@@ -73,6 +95,8 @@ public struct TriedHosts {
     private var second: ObjectIdentifier?
     private var third: ObjectIdentifier?
     private var fourth: ObjectIdentifier?
+    /// Bit n: a host of priority n was tried.
+    public private(set) var priorities: UInt64 = 0
 
     public init() {}
 
@@ -81,6 +105,7 @@ public struct TriedHosts {
         third = second
         second = first
         first = ObjectIdentifier(host)
+        if host.priority < 64 { priorities |= 1 << UInt64(max(0, host.priority)) }
     }
 
     public func contains(_ host: UpstreamHost) -> Bool {

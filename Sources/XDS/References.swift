@@ -81,7 +81,7 @@ public struct References: Hashable, Sendable {
         switch cluster.discovery {
         case .eds(let serviceName): endpoints.insert(serviceName)
         case .aggregate(let names): clusters.formUnion(names)
-        case .fixed, .strictDNS, .logicalDNS, .originalDestination: break
+        case .fixed, .strictDNS, .logicalDNS, .originalDestination, .dynamicForward: break
         }
         add(cluster.transportSocket)
         for match in cluster.transportSocketMatches { add(match.socket) }

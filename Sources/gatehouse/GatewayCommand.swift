@@ -49,6 +49,9 @@ struct GatewayCommand: AsyncParsableCommand, LongRunning {
     @Option(help: "Address under which sidecars reach this gateway (default: the bind address, or loopback).")
     var advertiseAddress: String?
 
+    @Option(help: "Where it runs: REGION[/ZONE[/SUBZONE]].")
+    var locality = ""
+
     @Option(help: "Loopback address of /metrics and /ready; port 0 picks a free one.")
     var adminListen = "127.0.0.1:0"
 
@@ -111,7 +114,7 @@ struct GatewayCommand: AsyncParsableCommand, LongRunning {
             bindings[String(entry.declared)] = .string(SocketAddress(bound, port: entry.bound).description)
         }
         let account = serviceAccount ?? name
-        return NodeMetadata.node(
+        var node = NodeMetadata.node(
             role: .router,
             address: address,
             name: name,
@@ -120,6 +123,8 @@ struct GatewayCommand: AsyncParsableCommand, LongRunning {
             labels: try Flags.labels(labels, "--labels"),
             extra: ["PORT_MAP": .object(bindings), "BIND_ADDRESS": .string(bindAddress)]
         )
+        node.locality = Flags.locality(locality)
+        return node
     }
 }
 

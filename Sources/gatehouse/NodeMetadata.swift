@@ -53,6 +53,7 @@ enum NodeMetadata {
             namespace: node.namespace,
             labels: node.labels,
             serviceAccount: serviceAccount(node),
+            locality: locality(node),
             // An Envoy holds no mesh key unless its bootstrap says so; what it cannot have is not asked of it.
             identity: node.flavor == .gatehouse ? .delivered : hasStaticSecrets(node) ? .bootstrap : .none,
             role: role
@@ -70,8 +71,17 @@ enum NodeMetadata {
             labels: node.labels,
             serviceAccount: serviceAccount(node),
             address: node.address,
-            ports: portMap(node)
+            ports: portMap(node),
+            locality: locality(node)
         )
+    }
+
+    private static func locality(_ node: Node) -> MeshLocality {
+        var place = MeshLocality()
+        place.region = node.locality.region
+        place.zone = node.locality.zone
+        place.subzone = node.locality.subZone
+        return place
     }
 
     private static func hasStaticSecrets(_ node: Node) -> Bool { node.metadata["STATIC_SECRETS"] == .bool(true) }

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Base
 internal import Foundation
+internal import XDS
 
 /// The whole appliance: supervisor, control process, ingress and egress gateway.
 struct ServeCommand: ParsableCommand {
@@ -44,6 +45,9 @@ struct ServeCommand: ParsableCommand {
 
     @Option(help: "DNS server ADDR:PORT that gateways resolve names with, in place of the system's.")
     var dnsServer: String?
+
+    @Option(help: "Where the gateways run: REGION[/ZONE[/SUBZONE]].")
+    var locality = ""
 
     @Option(help: "Further name or address in the certificate of the admin API; may be repeated.")
     var adminSan: [String] = []
@@ -103,6 +107,7 @@ struct ServeCommand: ParsableCommand {
         if !mapped.isEmpty { arguments += ["--port-map", mapped] }
         if let resourceRoot { arguments += ["--resource-root", resourceRoot] }
         if let dnsServer { arguments += ["--dns-server", dnsServer] }
+        if !locality.isEmpty { arguments += ["--locality", locality] }
         return ChildProcess(name: role.name, arguments: arguments)
     }
 
@@ -155,6 +160,16 @@ enum Flags {
         guard address.address.isLoopback else {
             throw ValidationError("\(flag) \(text): only a loopback address is permitted, for example 127.0.0.1")
         }
+    }
+
+    /// `region/zone/subzone`; missing parts are empty.
+    static func locality(_ text: String) -> Locality {
+        let parts = text.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
+        return Locality(
+            region: parts.first ?? "",
+            zone: parts.count > 1 ? parts[1] : "",
+            subZone: parts.count > 2 ? parts[2] : ""
+        )
     }
 
     /// `k=v,k=v` as a dictionary.

@@ -35,6 +35,9 @@ struct SidecarCommand: AsyncParsableCommand, LongRunning {
     @Option(help: "Labels that Services select: k=v,…")
     var labels = ""
 
+    @Option(help: "Where it runs: REGION[/ZONE[/SUBZONE]].")
+    var locality: String = ""
+
     @Option(help: "A port of the application: PORT[:NAME[:PROTOCOL]]; may be repeated.")
     var app: [String] = []
 
@@ -111,7 +114,7 @@ struct SidecarCommand: AsyncParsableCommand, LongRunning {
             )
         }
         let reachable = inbound.address.isUnspecified ? "127.0.0.1" : inbound.address.description
-        return NodeMetadata.node(
+        var node = NodeMetadata.node(
             role: .sidecar,
             address: reachable,
             name: workload,
@@ -120,6 +123,8 @@ struct SidecarCommand: AsyncParsableCommand, LongRunning {
             labels: try Flags.labels(labels, "--labels"),
             extra: ["OUTBOUND_LISTEN": .string(outbound.description), "APP_PORTS": .list(apps)]
         )
+        node.locality = Flags.locality(locality)
+        return node
     }
 }
 

@@ -104,7 +104,9 @@ private final class GRPCUpstream: Sendable {
             $0.policy = .ringHash(ringSizeMin: 1024, ringSizeMax: 8192)
         }
         let route = Route.to("c") {
-            $0.hashPolicies = [HashPolicy(source: .cookie(name: "sticky", ttl: .seconds(60), path: "/"))]
+            $0.hashPolicies = [
+                HashPolicy(source: .cookie(name: "sticky", ttl: .seconds(60), path: "/", attributes: []))
+            ]
         }
         try proxy.apply([.http([route])], clusters: [cluster])
         let client = try proxy.client()

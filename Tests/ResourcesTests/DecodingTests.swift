@@ -154,17 +154,17 @@ import Testing
             metadata: {name: x}
             spec:
               host: a.b
-              trafficPolicy: {retryBudget: {percent: 10}}
+              trafficPolicy: {retryBudget: {budgetInterval: 10s}}
               subsets:
               - name: v1
-                trafficPolicy: {outlierDetection: {outlierDetectionHttpErrorCodes: [500]}}
+                trafficPolicy: {retryBudget: {percent: 20, budgetInterval: 5s}}
             """
         let violations = try DecodingTests.violations(rule)
         #expect(violations.allSatisfy { $0.rule == "not-supported" && $0.message.contains("not supported") })
         #expect(
             violations.map(\.field).sorted() == [
-                "spec.subsets[0].trafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes",
-                "spec.trafficPolicy.retryBudget",
+                "spec.subsets[0].trafficPolicy.retryBudget.budgetInterval",
+                "spec.trafficPolicy.retryBudget.budgetInterval",
             ]
         )
         let group = """

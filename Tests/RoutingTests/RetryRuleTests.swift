@@ -100,7 +100,7 @@ import XDS
         )
         let expect = Make.bytes("abc") { XXHash64.hash($0) }
         #expect(try hash([HashPolicy(source: .header("X-User", rewrite: nil))], head) == expect)
-        #expect(try hash([HashPolicy(source: .cookie(name: "k", ttl: nil, path: ""))], head) == expect)
+        #expect(try hash([HashPolicy(source: .cookie(name: "k", ttl: nil, path: "", attributes: []))], head) == expect)
         #expect(try hash([HashPolicy(source: .queryParameter("k"))], head) == expect)
     }
 

@@ -166,5 +166,15 @@ enum Fixture {
         Google_Protobuf_Any.register(
             messageType: Envoy_Extensions_Retry_Host_PreviousHosts_V3_PreviousHostsPredicate.self
         )
+        Google_Protobuf_Any.register(
+            messageType: Envoy_Extensions_Retry_Priority_PreviousPriorities_V3_PreviousPrioritiesConfig.self
+        )
+        Google_Protobuf_Any.register(messageType: Envoy_Extensions_Clusters_DynamicForwardProxy_V3_ClusterConfig.self)
+        Google_Protobuf_Any.register(
+            messageType: Envoy_Extensions_Filters_Http_DynamicForwardProxy_V3_FilterConfig.self
+        )
+        Google_Protobuf_Any.register(
+            messageType: Envoy_Extensions_Filters_Network_SniDynamicForwardProxy_V3_FilterConfig.self
+        )
     }
 }

@@ -53,7 +53,7 @@ private final class Host: BalancedHost {
 
     @Test func `least request prefers the idle one of two`() {
         var policy = BalancerPolicy()
-        policy.choice = .leastRequest
+        policy.choice = .leastRequest(choices: 2)
         let busy = Host("busy")
         busy.activeRequests = 50
         let got = counts(policy, [busy, Host("idle")], picks: 1000)

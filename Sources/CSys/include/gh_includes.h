@@ -25,3 +25,5 @@
 #include <unistd.h>
 
 static inline int gh_errno(void) { return errno; }
+
+static inline double gh_power(double base, double exponent) { return __builtin_pow(base, exponent); }

@@ -21,6 +21,9 @@ public struct ClientOptions: Sendable {
     public var concurrentStreamsMax = 1024
     public var streamWindowBytes = 64 << 10
     public var connectionWindowBytes = 1 << 20
+    /// HTTP/2: a PING after each interval; a peer that then stays silent for the timeout is given up. Nil: none.
+    public var pingInterval: Duration?
+    public var pingTimeout = Duration.seconds(10)
     /// Requests sent before the connection is retired. 0 means no limit.
     public var requestsMax = 0
     /// Local address to connect from.

@@ -5,9 +5,15 @@ internal import Transport
 /// HTTP/2 to an upstream.
 final class HTTP2ClientEngine: ClientEngine {
     private let session: HTTP2ClientSession
+    private var keepAlive: HTTP2KeepAlive?
 
     init(_ client: ClientConnection) {
         session = HTTP2ClientSession(client)
+        super.init()
+        let options = client.options
+        if let interval = options.pingInterval {
+            keepAlive = HTTP2KeepAlive(session, interval: interval, timeout: options.pingTimeout)
+        }
     }
 
     override var canOpenStream: Bool { session.canOpenStream }
@@ -17,6 +23,7 @@ final class HTTP2ClientEngine: ClientEngine {
     }
 
     override func received(_ bytes: BytePointer, _ count: Int) -> Int {
+        keepAlive?.received()
         session.receive(bytes, count)
         return count
     }
@@ -27,7 +34,11 @@ final class HTTP2ClientEngine: ClientEngine {
 
     override func drain() { session.drain() }
 
-    override func closed(_ reason: CloseReason) { session.closed(reason) }
+    override func closed(_ reason: CloseReason) {
+        keepAlive?.cancel()
+        keepAlive = nil
+        session.closed(reason)
+    }
 }
 
 final class HTTP2ClientSession: HTTP2Session {

@@ -47,7 +47,8 @@ struct ClusterCompiler {
                 tls: old.tls,
                 socketMatches: old.socketMatches,
                 identity: identity,
-                assignmentIdentity: assignmentIdentity
+                assignmentIdentity: assignmentIdentity,
+                replacing: old
             )
         }
         try refuseUnsupported(cluster)
@@ -67,7 +68,8 @@ struct ClusterCompiler {
             tls: main,
             socketMatches: matches,
             identity: identity,
-            assignmentIdentity: assignmentIdentity
+            assignmentIdentity: assignmentIdentity,
+            replacing: old
         )
     }
 
@@ -81,13 +83,9 @@ struct ClusterCompiler {
 
     private func refuseUnsupported(_ cluster: Cluster) throws(PlanError) {
         if cluster.subsets != nil { throw PlanError("not supported", at: "lb_subset_config") }
-        if cluster.slowStart != nil { throw PlanError("not supported", at: "slow_start_config") }
-        if !cluster.healthChecks.isEmpty { throw PlanError("not supported", at: "health_checks") }
+        if cluster.healthChecks.count > 1 { throw PlanError("only one check is supported", at: "health_checks[1]") }
         if case .aggregate = cluster.discovery {
             throw PlanError("aggregate clusters are not supported", at: "cluster_type")
-        }
-        if case .zoneAware = cluster.localityPolicy {
-            throw PlanError("not supported", at: "common_lb_config.zone_aware_lb_config")
         }
         if case .originalDestination(let header) = cluster.discovery, header != nil {
             throw PlanError("not supported", at: "original_dst_lb_config.http_header_name")

@@ -141,6 +141,7 @@ final class HTTPPlan: Sendable {
                             )
                         )
                     )
+                case .dynamicForwardProxy: break
                 case .router(let router): suppressesEnvoyHeaders = router.suppressesEnvoyHeaders
                 case .jwtAuthentication, .localRateLimit:
                     throw CompileError(path: "typed_config", message: "`\(name)` is not supported")

@@ -84,6 +84,7 @@ struct ListenerCompiler {
         }
         var roles: [RoleFilter] = []
         var usesServerName = false
+        var serverNamePort: UInt16?
         for (index, filter) in chain.networkFilters.enumerated() {
             switch filter {
             case .rbac(let rules):
@@ -94,12 +95,16 @@ struct ListenerCompiler {
                 }
             case .sniCluster: usesServerName = true
             case .connectionLimit: break
+            case .sniDynamicForward(let port): serverNamePort = port
             case .localRateLimit: throw PlanError("local rate limits are not supported", at: "filters[\(index)]")
             }
         }
         let terminal: ChainPlan.Terminal
         switch chain.terminal {
-        case .tcp(let proxy): terminal = .tcp(try TCPPlan(proxy, usesServerNameAsCluster: usesServerName))
+        case .tcp(let proxy):
+            terminal = .tcp(
+                try TCPPlan(proxy, usesServerNameAsCluster: usesServerName, serverNamePort: serverNamePort)
+            )
         case .http(let manager): terminal = .http(try HTTPPlan(manager, of: chain, routes: try routes(of: manager)))
         }
         return ChainPlan(

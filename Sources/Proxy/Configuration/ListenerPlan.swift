@@ -150,9 +150,15 @@ final class TCPPlan: Sendable {
     let hashesSourceAddress: Bool
     /// The TLS server name names the cluster (AUTO_PASSTHROUGH).
     let usesServerNameAsCluster: Bool
+    /// The port of a server name that is resolved for a cluster without endpoints of its own; nil: none is.
+    let serverNamePort: UInt16?
+    /// Bytes travel inside a request to the cluster.
+    let tunneling: TCPProxy.Tunneling?
 
-    init(_ proxy: TCPProxy, usesServerNameAsCluster: Bool) throws(PlanError) {
+    init(_ proxy: TCPProxy, usesServerNameAsCluster: Bool, serverNamePort: UInt16? = nil) throws(PlanError) {
         self.usesServerNameAsCluster = usesServerNameAsCluster
+        self.serverNamePort = serverNamePort
+        tunneling = proxy.tunneling
         guard proxy.metadataMatch.isEmpty else { throw PlanError("not supported", at: "metadata_match") }
         clusters = proxy.clusters.filter { $0.weight > 0 }.map { ($0.name, $0.weight) }
         totalWeight = clusters.reduce(0) { $0 + UInt64($1.weight) }

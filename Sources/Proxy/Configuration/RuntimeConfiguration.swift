@@ -94,7 +94,7 @@ public final class RuntimeConfiguration: Sendable {
                 let source = models.assignments[service.isEmpty ? name : service]
                 assignment = source?.model
                 assignmentIdentity = source?.version ?? "-"
-            case .originalDestination, .aggregate: break
+            case .originalDestination, .aggregate, .dynamicForward: break
             }
             do {
                 plans[name] = try compiler.plan(

@@ -20,7 +20,7 @@ extension Exchange {
         lastActivity = now
         let code = Int(head.status)
         cluster.statistics.pointee.countResponse(status: code)
-        cluster.note(code >= 500 ? .failureStatus(code) : .success, on: host)
+        cluster.note(.answered(status: code), on: host)
         if let rule = forward?.retry, rule.retriesMax > 0, rule.allows(head), retry() { return }
         let time = (now &- attemptTime) / 1_000_000
         serviceTime = time
@@ -141,7 +141,9 @@ extension Exchange {
         let wasSent = upstream?.isRequestComplete ?? true
         let reason: RetryRule.Failure =
             failure.isProvablyUnsent ? .refused : .reset(anyRequestByteSent: wasSent || bytesReceived > 0)
-        if !isResponseStarted, let rule = forward?.retry, rule.allows(reason), retry() { return }
+        if !isResponseStarted, let rule = forward?.retry, rule.allows(reason, isIdempotent: isIdempotent), retry() {
+            return
+        }
         upstream = nil
         answerFailure(failure)
     }

@@ -284,21 +284,6 @@ extension Exchange {
         pickHost()
     }
 
-    /// A hash policy that makes its cookie: the client gets a random one, which keeps it on the endpoint picked now.
-    private func makeCookie(_ action: ForwardAction) {
-        for rule in action.hashRules {
-            guard case .cookie(let name, let lifetime?, let path) = rule.source else { continue }
-            let value = String(worker.random.next(), radix: 16)
-            var text = String(decoding: name, as: UTF8.self) + "=\"\(value)\""
-            if lifetime > .zero { text += "; Max-Age=\(lifetime.components.seconds)" }
-            if !path.isEmpty { text += "; Path=" + String(decoding: path, as: UTF8.self) }
-            newCookie = Array((text + "; HttpOnly").utf8)
-            var bytes = value
-            hash = bytes.withUTF8 { XXHash64.hash(UnsafeRawBufferPointer($0)) }
-            return
-        }
-    }
-
     private func findCluster(_ action: ForwardAction, _ head: MessageHead) -> ClusterRuntime? {
         if let choice { return worker.cluster(for: choice) }
         guard case .header(let name) = action.target else { return nil }

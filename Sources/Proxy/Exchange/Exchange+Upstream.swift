@@ -20,11 +20,37 @@ extension Exchange {
             lease(cluster.originalDestination(destination), cluster, stream)
             return
         }
+        if cluster.forwardsByName {
+            forwardByName(cluster, stream, downstream)
+            return
+        }
         let avoids = forward?.retry?.avoidsPreviousHosts ?? false
-        let seen = avoids && hash == nil ? tried : TriedHosts()
-        switch cluster.pick(hash: hash, tried: seen, picks: forward?.retry?.hostPicksMax ?? 1) {
+        let frequency = forward?.retry?.prioritiesUpdateFrequency ?? 0
+        let seen = (avoids && hash == nil) || frequency > 0 ? tried : TriedHosts()
+        // Source: Envoy's previous-priorities plugin: the load is looked at anew after every so many attempts.
+        let looksElsewhere = frequency > 0 && attempts >= frequency
+        switch cluster.pick(
+            hash: hash,
+            tried: avoids ? seen : TriedHosts(),
+            picks: forward?.retry?.hostPicksMax ?? 1,
+            avoiding: looksElsewhere ? seen.priorities : 0
+        ) {
         case .success(let host): lease(host, cluster, stream)
         case .failure(let error): noHost(error.reason, cluster)
+        }
+    }
+
+    /// The endpoint is the host that the request names.
+    private func forwardByName(_ cluster: ClusterRuntime, _ stream: ServerStream, _ downstream: HTTPDownstream) {
+        switch cluster.forwardHost(stream.head.authority) {
+        case .failure(let error): noHost(error.reason, cluster)
+        case .success(let host):
+            // A name that leads back here would go round for ever.
+            guard host.socketAddress != downstream.facts.local else {
+                reply(502, "", details: "forwarding_loop", flags: .noHealthyUpstream)
+                return
+            }
+            lease(host, cluster, stream)
         }
     }
 
@@ -42,7 +68,7 @@ extension Exchange {
             phase = .picking
             if cluster.waitUntilWarm(waiter) { return }
             reply(503, Self.overflowText, details: Self.overflowDetails, flags: .upstreamOverflow, isOverloaded: true)
-        case .noneHealthy:
+        case .noneHealthy, .noName:
             reply(503, "no healthy upstream", details: "no_healthy_upstream", flags: .noHealthyUpstream)
         case .nameNotFound:
             reply(
@@ -159,7 +185,7 @@ extension Exchange {
         uncountRequest()
         attempts &+= 1
         failureText = failure.detail
-        if let rule = forward?.retry, rule.allows(.connect), retry() { return }
+        if let rule = forward?.retry, rule.allows(.connect, isIdempotent: isIdempotent), retry() { return }
         var text = worker.scratch
         text.removeAll(keepingCapacity: true)
         let isLate = failure.reason == .timedOut
@@ -201,6 +227,8 @@ extension Exchange {
             && (keepsBody || (isRequestComplete && bytesReceived == 0)
                 || (upstream == nil && bytesReceived == UInt64(body.count)))
     }
+
+    var isIdempotent: Bool { stream?.head.method.isIdempotent ?? false }
 
     /// Schedules another attempt when the policy has one left. The caller has checked that the policy allows it.
     func retry() -> Bool {

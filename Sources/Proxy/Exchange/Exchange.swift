@@ -193,8 +193,9 @@ final class Exchange: ServerStreamConsumer {
     }
 
     private func count(_ downstream: HTTPDownstream) {
-        guard let cluster else { return }
         let microseconds = (worker.loop.now.nanoseconds &- startTime) / 1000
+        if let route, !route.statPrefix.isEmpty { worker.count(route, status: status, microseconds: microseconds) }
+        guard let cluster else { return }
         if status > 0 { cluster.statistics.pointee.requestTime.record(microseconds: microseconds) }
         let key = RequestSeries.Key(
             code: status,

@@ -18,7 +18,7 @@ final class TCPTunnel: Downstream {
         override func onOpen(_ connection: Connection) { tunnel.begin() }
 
         override func onRead(_ connection: Connection, _ bytes: BytePointer, _ count: Int) -> Int {
-            tunnel.relay(bytes, count, fromClient: true)
+            tunnel.clientSent(bytes, count)
         }
 
         override func onWritable(_ connection: Connection) { tunnel.upstream?.resumeReading() }
@@ -26,26 +26,6 @@ final class TCPTunnel: Downstream {
         override func onEnd(_ connection: Connection) { tunnel.ended(fromClient: true) }
 
         override func onClose(_ connection: Connection, _ reason: CloseReason) { tunnel.clientClosed(reason) }
-    }
-
-    private final class UpstreamEnd: ConnectionHandler {
-        let tunnel: TCPTunnel
-
-        init(_ tunnel: TCPTunnel) { self.tunnel = tunnel }
-
-        override func onOpen(_ connection: Connection) { tunnel.connected() }
-
-        override func onRead(_ connection: Connection, _ bytes: BytePointer, _ count: Int) -> Int {
-            tunnel.relay(bytes, count, fromClient: false)
-        }
-
-        override func onWritable(_ connection: Connection) { tunnel.client?.resumeReading() }
-
-        override func onEnd(_ connection: Connection) { tunnel.ended(fromClient: false) }
-
-        override func onClose(_ connection: Connection, _ reason: CloseReason) {
-            tunnel.upstreamClosed(connection, reason)
-        }
     }
 
     private final class Warmth: StreamWaiter {
@@ -70,8 +50,8 @@ final class TCPTunnel: Downstream {
     private let plan: TCPPlan
     private let local: SocketAddress
     private let serverName: String
-    fileprivate var client: Connection?
-    fileprivate var upstream: Connection?
+    private(set) var client: Connection?
+    private var upstream: TunnelUpstream?
     private var cluster: ClusterRuntime?
     private var host: UpstreamHost?
     private var isConnected = false
@@ -165,31 +145,64 @@ final class TCPTunnel: Downstream {
             connect(to: cluster.originalDestination(local), cluster)
             return
         }
+        if cluster.forwardsByName {
+            forwardByName(cluster)
+            return
+        }
         let hash =
-            plan.hashesSourceAddress ? client.peerAddress.map { UInt64(bitPattern: Int64($0.address.hashValue)) } : nil
+            plan.hashesSourceAddress ? client.peerAddress.map { XXHash64.hash(address: $0.address) } : nil
         switch cluster.pick(hash: hash, tried: tried, picks: 3) {
         case .success(let host): connect(to: host, cluster)
-        case .failure(let error):
-            if error.reason == .warming {
-                let waiter = Warmth(self)
-                self.waiter = waiter
-                if cluster.waitUntilWarm(waiter) { return }
-            }
-            end(
-                error.reason == .nameNotFound ? [.noHealthyUpstream, .dnsFailure] : .noHealthyUpstream,
-                "no_healthy_upstream"
-            )
+        case .failure(let error): noHost(error.reason, cluster)
         }
+    }
+
+    /// The endpoint is the server name of the ClientHello.
+    private func forwardByName(_ cluster: ClusterRuntime) {
+        guard let port = plan.serverNamePort, !serverName.isEmpty else {
+            end(.noHealthyUpstream, "no_server_name")
+            return
+        }
+        var name = serverName
+        switch name.withUTF8({ cluster.forwardHost(UnsafeRawBufferPointer($0), port: port) }) {
+        case .failure(let error): noHost(error.reason, cluster)
+        case .success(let host):
+            guard host.socketAddress != local else {
+                end(.noHealthyUpstream, "forwarding_loop")
+                return
+            }
+            connect(to: host, cluster)
+        }
+    }
+
+    private func noHost(_ reason: ClusterRuntime.NoHost, _ cluster: ClusterRuntime) {
+        if reason == .warming {
+            let waiter = Warmth(self)
+            self.waiter = waiter
+            if cluster.waitUntilWarm(waiter) { return }
+        }
+        end(
+            reason == .nameNotFound ? [.noHealthyUpstream, .dnsFailure] : .noHealthyUpstream,
+            "no_healthy_upstream"
+        )
     }
 
     private func connect(to host: UpstreamHost, _ cluster: ClusterRuntime) {
         self.host = host
         tried.insert(host)
         attempts += 1
-        switch cluster.connectRaw(to: host, handler: UpstreamEnd(self)) {
-        case .connecting(let connection): upstream = connection
-        case .overflow: end(.upstreamOverflow, "upstream_overflow")
-        case .failed(let failure): connectFailed(failure)
+        let upstream: TunnelUpstream =
+            plan.tunneling.map { RequestUpstream(self, host: host, cluster: cluster, request: $0) }
+            ?? RawUpstream(self, host: host, cluster: cluster)
+        self.upstream = upstream
+        switch upstream.start() {
+        case .started: break
+        case .overflow:
+            self.upstream = nil
+            end(.upstreamOverflow, "upstream_overflow")
+        case .failed(let failure):
+            self.upstream = nil
+            connectFailed(failure)
         }
     }
 
@@ -203,7 +216,8 @@ final class TCPTunnel: Downstream {
         end(.upstreamConnectFailure, "upstream_connect_failure")
     }
 
-    private func connected() {
+    /// The upstream takes bytes from now on.
+    func connected() {
         guard let client else { return }
         isConnected = true
         if hasClientEnded { upstream?.shutdownWrite() }
@@ -215,16 +229,22 @@ final class TCPTunnel: Downstream {
 
     // MARK: relaying
 
-    private func relay(_ bytes: BytePointer, _ count: Int, fromClient: Bool) -> Int {
-        guard let client, let upstream, isConnected else { return fromClient ? 0 : count }
-        let (from, to) = fromClient ? (client, upstream) : (upstream, client)
-        to.write(bytes, count)
-        if !to.isWritable { from.pauseReading() }
-        if fromClient { bytesReceived &+= UInt64(count) } else { bytesSent &+= UInt64(count) }
+    private func clientSent(_ bytes: BytePointer, _ count: Int) -> Int {
+        guard let client, let upstream, isConnected else { return 0 }
+        upstream.write(bytes, count)
+        if !upstream.isWritable { client.pauseReading() }
+        bytesReceived &+= UInt64(count)
         return count
     }
 
-    private func ended(fromClient: Bool) {
+    func upstreamSent(_ bytes: BytePointer, _ count: Int) {
+        guard let client, let upstream else { return }
+        client.write(bytes, count)
+        if !client.isWritable { upstream.pauseReading() }
+        bytesSent &+= UInt64(count)
+    }
+
+    func ended(fromClient: Bool) {
         if fromClient { hasClientEnded = true } else { hasUpstreamEnded = true }
         if fromClient, !isConnected {
             end(.downstreamGone, "downstream_remote_disconnect")
@@ -232,8 +252,10 @@ final class TCPTunnel: Downstream {
         }
         if hasClientEnded, hasUpstreamEnded {
             end([], "")
+        } else if fromClient {
+            upstream?.shutdownWrite()
         } else {
-            (fromClient ? upstream : client)?.shutdownWrite()
+            client?.shutdownWrite()
         }
     }
 
@@ -246,15 +268,18 @@ final class TCPTunnel: Downstream {
         end([], "downstream_remote_disconnect")
     }
 
-    private func upstreamClosed(_ connection: Connection, _ reason: CloseReason) {
-        guard let cluster, let host, upstream === connection else { return }
+    /// The upstream is gone.
+    func upstreamClosed(_ gone: TunnelUpstream, isClean: Bool) {
+        guard upstream === gone else { return }
         upstream = nil
-        cluster.endRaw(host, wasOpen: isConnected)
-        if isConnected {
-            end(reason == .finished ? [] : .upstreamClosed, reason == .finished ? "" : "upstream_remote_disconnect")
-        } else {
-            connectFailed(ClusterRuntime.failure(reason, connection))
-        }
+        end(isClean ? [] : .upstreamClosed, isClean ? "" : "upstream_remote_disconnect")
+    }
+
+    /// It never came to be.
+    func upstreamFailed(_ gone: TunnelUpstream, _ failure: ConnectFailure) {
+        guard upstream === gone else { return }
+        upstream = nil
+        connectFailed(failure)
     }
 
     private func checkTime() {
@@ -289,10 +314,9 @@ final class TCPTunnel: Downstream {
         clock = nil
         log(client)
         self.client = nil
-        if let upstream, let cluster, let host {
+        if let upstream {
             self.upstream = nil
-            cluster.endRaw(host, wasOpen: isConnected)
-            upstream.finish()
+            upstream.close()
         }
         if let cluster {
             cluster.tcp.pointee.closed &+= 1

@@ -34,6 +34,8 @@ struct Conflicts {
             )
         case .gateway(let spec):
             Array(overlapping(spec, resource).prefix(Self.warningsMax))
+        case .serviceEntry(let spec):
+            Array(ServiceEntryConflicts(resources).warnings(spec, resource).prefix(Self.warningsMax))
         default:
             []
         }

@@ -12,6 +12,7 @@ struct Turn {
     var results: [AdmittedChange.Result?]
     var invalid: [(action: Int, key: ResourceKey, violations: [Violation])] = []
     private(set) var isStatusOnly = true
+    private var takenAddresses: Set<String>?
     /// Where the result of a key stands in `results`.
     private(set) var positions: [ResourceKey: Int] = [:]
 
@@ -96,7 +97,15 @@ struct Turn {
         resource.metadata.generation = resource.kind.descriptor.hasSpec ? 1 : 0
         resource.status = resource.kind == .namespace ? ["phase": "Active"] : nil
         guard let warnings = check(resource, extra, source, index) else { return }
+        assignAddresses(to: &resource)
         accept(resource, previous: nil, .created, warnings, at: index)
+    }
+
+    private mutating func assignAddresses(to resource: inout Resource) {
+        guard resource.kind == .serviceEntry else { return }
+        var taken = takenAddresses ?? VirtualAddresses.taken(in: working)
+        VirtualAddresses.assign(to: &resource, taken: &taken)
+        takenAddresses = taken
     }
 
     private mutating func update(
@@ -134,6 +143,7 @@ struct Turn {
         if resource.metadata.deletionTimestamp != nil, resource.metadata.finalizers.isEmpty {
             return remove(resource, at: index)
         }
+        assignAddresses(to: &resource)
         accept(resource, previous: previous, .configured, warnings, at: index)
     }
 

@@ -105,6 +105,7 @@ public struct MeshConfigSpec: FieldObject {
     public var trustDomainAliases: [String] = []
     public var rootNamespace: String?
     public var localityLbSetting: LocalityLoadBalancerSetting?
+    public var zoneAwareLbSetting: ZoneAwareLoadBalancerSetting?
     public var dnsRefreshRate: Duration?
     public var h2UpgradePolicy: H2UpgradePolicy?
     public var defaultServiceExportTo: [String] = []
@@ -129,6 +130,7 @@ public struct MeshConfigSpec: FieldObject {
         Field("trustDomainAliases", \.trustDomainAliases, "other names of the trust domain"),
         Field("rootNamespace", \.rootNamespace, "default istio-system"),
         Field("localityLbSetting", \.localityLbSetting, "for hosts without their own"),
+        Field("zoneAwareLbSetting", \.zoneAwareLbSetting, "for hosts without their own; wins over localityLbSetting"),
         Field("dnsRefreshRate", \.dnsRefreshRate, "after failed look-ups; default 60s"),
         Field("h2UpgradePolicy", \.h2UpgradePolicy, "HTTP/2 towards hosts named http"),
         Field("defaultServiceExportTo", \.defaultServiceExportTo, "for services without exportTo"),

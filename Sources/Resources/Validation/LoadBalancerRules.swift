@@ -13,16 +13,7 @@ extension LoadBalancerSettings {
         findings.inside("localityLbSetting", localityLbSetting) {
             $0.check(hasOutlierDetection: hasOutlierDetection, &$1)
         }
-        findings.inside("zoneAwareLbSetting", zoneAwareLbSetting) { setting, findings in
-            findings.check(failover: setting.failover)
-            findings.each("failoverPriority", setting.failoverPriority) { label, findings in
-                guard label.hasPrefix("topology.istio.io/subzone") else { return }
-                findings.error("locality.priority", "subzones cannot be used here")
-            }
-            if setting.minClusterSize == 0 {
-                findings.error(at: "minClusterSize", "locality.cluster-size", "must be at least 1")
-            }
-        }
+        findings.inside("zoneAwareLbSetting", zoneAwareLbSetting) { $0.check(&$1) }
         findings.checkDuration("warmupDurationSecs", warmupDurationSecs)
         if warmupDurationSecs != nil {
             findings.warn(at: "warmupDurationSecs", "IST0002", "is deprecated; write warmup")
@@ -90,6 +81,19 @@ extension ConsistentHashLB {
             divisor += 1
         }
         return true
+    }
+}
+
+extension ZoneAwareLoadBalancerSetting {
+    func check(_ findings: inout Findings) {
+        findings.check(failover: failover)
+        findings.each("failoverPriority", failoverPriority) { label, findings in
+            guard label.hasPrefix("topology.istio.io/subzone") else { return }
+            findings.error("locality.priority", "subzones cannot be used here")
+        }
+        if minClusterSize == 0 {
+            findings.error(at: "minClusterSize", "locality.cluster-size", "must be at least 1")
+        }
     }
 }
 

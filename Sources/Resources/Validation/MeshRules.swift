@@ -42,6 +42,7 @@ extension MeshConfigSpec {
         }
         findings.inside("outboundTrafficPolicy", outboundTrafficPolicy) { $0.check(isMesh: true, &$1) }
         findings.inside("localityLbSetting", localityLbSetting) { $0.check(hasOutlierDetection: true, &$1) }
+        findings.inside("zoneAwareLbSetting", zoneAwareLbSetting) { $0.check(&$1) }
         findings.inside("defaultHttpRetryPolicy", defaultHttpRetryPolicy) { $0.check(&$1) }
         findings.inside("defaultTrafficPolicy", defaultTrafficPolicy) { policy, findings in
             findings.inside("connectionPool", policy.connectionPool) { $0.check(&$1) }

@@ -36,18 +36,6 @@ enum Unsupported {
                 hint: "match by gateway"
             ),
             Row(
-                kind: .virtualService,
-                path: "spec.http[].match[].statPrefix",
-                answer: .warned,
-                hint: "see the route's name"
-            ),
-            Row(
-                kind: .virtualService,
-                path: "spec.http[].retries.retryRemoteLocalities",
-                answer: .warned,
-                hint: "retries pick any endpoint that was not tried"
-            ),
-            Row(
                 kind: .workloadGroup,
                 path: "spec.probe",
                 answer: .warned,
@@ -63,23 +51,11 @@ enum Unsupported {
             Row(kind: .proxyConfig, path: "spec.image", answer: .warned, hint: "there is one program"),
             Row(
                 kind: .service,
-                path: "spec.sessionAffinity",
-                answer: .warned,
-                hint: "write consistentHash.useSourceIp"
-            ),
-            Row(
-                kind: .service,
                 path: "spec.loadBalancerSourceRanges",
                 answer: .warned,
                 hint: "nothing filters by source"
             ),
             Row(kind: .meshConfig, path: "spec.accessLogFormat", answer: .refused, hint: "the log is JSON"),
-            Row(
-                kind: .meshConfig,
-                path: "spec.trustDomainAliases",
-                answer: .refused,
-                hint: "there is one trust domain"
-            ),
             Row(kind: .meshConfig, path: "spec.defaultConfig.concurrency", answer: .refused, hint: "write --workers"),
             Row(
                 kind: .meshConfig,
@@ -117,17 +93,10 @@ enum Unsupported {
     /// Sections of traffic policies, at each place where one can stand.
     private static let policies: [Row] = {
         let sections: [(path: String, hint: String)] = [
-            ("loadBalancer.zoneAwareLbSetting", "use localityLbSetting.enabled"),
-            ("loadBalancer.localityLbSetting.distribute", "use weights of endpoints"),
-            ("loadBalancer.localityLbSetting.failover", "the nearest healthy locality is used by itself"),
-            ("loadBalancer.localityLbSetting.failoverPriority", "the nearest healthy locality is used by itself"),
-            ("outlierDetection.outlierDetectionHttpErrorCodes", "every 5xx counts"),
-            ("loadBalancer.warmup", "new endpoints take their full share at once"),
-            ("loadBalancer.warmupDurationSecs", "new endpoints take their full share at once"),
-            ("tls.caCrl", "leave revoked authorities out of the CA bundle"),
+            ("tls.caCrl", "leave revoked authorities out of the CA bundle")
         ]
         let whole: [(path: String, hint: String)] = [
-            ("tunnel", "send the traffic through a gateway"), ("retryBudget", "use connectionPool.http.maxRetries"),
+            ("retryBudget.budgetInterval", "active and pending requests are counted, not those of a time"),
             ("proxyProtocol", "the client's address travels in X-Forwarded-For"),
         ]
         var rows: [Row] = []
@@ -139,20 +108,6 @@ enum Unsupported {
                 let place = "\(base).portLevelSettings[].\(path)"
                 rows.append(Row(kind: .destinationRule, path: place, answer: .refused, hint: hint))
             }
-        }
-        let cookie = "loadBalancer.consistentHash.httpCookie.attributes"
-        for base in ["spec.trafficPolicy", "spec.subsets[].trafficPolicy"] {
-            for path in ["\(base).\(cookie)", "\(base).portLevelSettings[].\(cookie)"] {
-                rows.append(
-                    Row(kind: .destinationRule, path: path, answer: .warned, hint: "the cookie is made without them")
-                )
-            }
-        }
-        for name in ["distribute", "failover", "failoverPriority"] {
-            let place = "spec.localityLbSetting.\(name)"
-            rows.append(
-                Row(kind: .meshConfig, path: place, answer: .refused, hint: "the nearest healthy locality is used")
-            )
         }
         return rows
     }()

@@ -31,11 +31,11 @@ extension Cluster {
         }
         let isOriginal =
             switch discovery {
-            case .originalDestination: true
+            case .originalDestination, .dynamicForward: true
             case .fixed, .strictDNS, .logicalDNS, .eds, .aggregate: false
             }
         guard isOriginal == (policy == .clusterProvided) || policy == .clusterProvided else {
-            throw path.child("lb_policy").error("an ORIGINAL_DST cluster needs CLUSTER_PROVIDED")
+            throw path.child("lb_policy").error("a cluster of this type needs CLUSTER_PROVIDED")
         }
     }
 
@@ -148,7 +148,8 @@ extension Cluster {
             try path.child("zone_aware_lb_config").refuseUnknown(zone)
             localityPolicy = .zoneAware(
                 routingEnabledPercent: zone.hasRoutingEnabled ? zone.routingEnabled.value : 100,
-                clusterSizeMin: zone.hasMinClusterSize ? zone.minClusterSize.value : 6
+                clusterSizeMin: zone.hasMinClusterSize ? zone.minClusterSize.value : 6,
+                failsOnPanic: zone.failTrafficOnPanic
             )
         case nil: localityPolicy = .none
         }

@@ -2,6 +2,7 @@ internal import SwiftProtobuf
 
 private typealias HTTPOptions = Envoy_Extensions_Upstreams_Http_V3_HttpProtocolOptions
 private typealias Aggregate = Envoy_Extensions_Clusters_Aggregate_V3_ClusterConfig
+private typealias DynamicForward = Envoy_Extensions_Clusters_DynamicForwardProxy_V3_ClusterConfig
 
 extension Cluster {
     /// Without effect here and therefore ignored: `alt_stat_name`, `track_cluster_stats`, `lrs_server`,
@@ -105,6 +106,11 @@ extension Cluster.Discovery {
     init(_ cluster: Envoy_Config_Cluster_V3_Cluster, at path: FieldPath) throws(DecodeError) {
         if case .clusterType(let custom) = cluster.clusterDiscoveryType {
             let path = path.child("cluster_type.typed_config")
+            if custom.typedConfig.holds(DynamicForward.self) {
+                let config = try path.unpack(custom.typedConfig, as: DynamicForward.self)
+                self = try Self.dynamicForward(config.dnsCacheConfig, at: path.child("dns_cache_config"))
+                return
+            }
             guard custom.typedConfig.holds(Aggregate.self) else {
                 throw path.error("cluster type \(custom.typedConfig.messageName) is not supported")
             }
@@ -144,5 +150,17 @@ extension Cluster.Discovery {
         case .UNRECOGNIZED:
             throw path.child("type").error("unknown value")
         }
+    }
+
+    /// The cache's refresh rate is the cluster's: see `dns`.
+    private static func dynamicForward(
+        _ cache: Envoy_Extensions_Common_DynamicForwardProxy_V3_DnsCacheConfig,
+        at path: FieldPath
+    ) throws(DecodeError) -> Self {
+        try path.refuseUnknown(cache)
+        return .dynamicForward(
+            hostsMax: cache.hasMaxHosts ? max(1, cache.maxHosts.value) : 1024,
+            hostLifetime: try path.duration(cache.hasHostTtl ? cache.hostTtl : nil, "host_ttl", default: .seconds(300))
+        )
     }
 }

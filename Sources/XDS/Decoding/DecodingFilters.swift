@@ -10,6 +10,7 @@ private typealias JWTMessage = Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtAuth
 private typealias JWTPerRoute = Envoy_Extensions_Filters_Http_JwtAuthn_V3_PerRouteConfig
 private typealias RateLimitMessage = Envoy_Extensions_Filters_Http_LocalRatelimit_V3_LocalRateLimit
 private typealias HeaderMutationMessage = Envoy_Extensions_Filters_Http_HeaderMutation_V3_HeaderMutation
+private typealias DynamicForward = Envoy_Extensions_Filters_Http_DynamicForwardProxy_V3_FilterConfig
 private typealias FilterConfig = Envoy_Config_Route_V3_FilterConfig
 
 extension HTTPFilter {
@@ -62,6 +63,10 @@ extension HTTPFilter.Kind {
         if any.holds(HeaderMutationMessage.self) {
             let filter = try path.unpack(any, as: HeaderMutationMessage.self)
             return .headerMutation(try HeaderMutations(filter.mutations, at: path.child("mutations")))
+        }
+        if any.holds(DynamicForward.self) {
+            _ = try path.unpack(any, as: DynamicForward.self)
+            return .dynamicForwardProxy
         }
         return nil
     }

@@ -97,8 +97,38 @@ extension UpstreamHTTP {
         case nil:
             throw path.error("no protocol is set")
         }
+        if options.hasOutlierDetection {
+            let path = path.child("outlier_detection.error_matcher")
+            errorStatuses = try Self.statuses(options.outlierDetection.errorMatcher, depth: 0, at: path)
+        }
         http1 = try .init(http1Options, at: branch.child("http_protocol_options"))
         http2 = try .init(http2Options, at: branch.child("http2_protocol_options"))
+    }
+
+    /// The statuses that a matcher made of `or_match` and exact `:status` values names.
+    private static func statuses(
+        _ matcher: Envoy_Config_Common_Matcher_V3_MatchPredicate,
+        depth: Int,
+        at path: FieldPath
+    ) throws(DecodeError) -> Set<UInt32> {
+        guard depth < 8 else { throw path.error("nested too deeply") }
+        switch matcher.rule {
+        case .orMatch(let set):
+            let path = path.child("or_match")
+            let parts = try path.list(set.rules, "rules") { (rule, path) throws(DecodeError) in
+                try statuses(rule, depth: depth + 1, at: path)
+            }
+            return parts.reduce(into: []) { $0.formUnion($1) }
+        case .httpResponseHeadersMatch(let match):
+            let path = path.child("http_response_headers_match")
+            guard match.headers.count == 1, let header = match.headers.first, header.name == ":status",
+                !header.invertMatch, case .stringMatch(let text) = header.headerMatchSpecifier,
+                case .exact(let value) = text.matchPattern, let status = UInt32(value)
+            else { throw path.error("only exact values of :status are supported") }
+            return [status]
+        case .andMatch, .notMatch, .anyMatch, nil:
+            throw path.error("only or_match and exact values of :status are supported")
+        }
     }
 
     private mutating func applyCommon(

@@ -9,6 +9,7 @@ private typealias NetworkRBAC = Envoy_Extensions_Filters_Network_Rbac_V3_RBAC
 private typealias NetworkRateLimit = Envoy_Extensions_Filters_Network_LocalRatelimit_V3_LocalRateLimit
 private typealias ConnectionLimit = Envoy_Extensions_Filters_Network_ConnectionLimit_V3_ConnectionLimit
 private typealias SNICluster = Envoy_Extensions_Filters_Network_SniCluster_V3_SniCluster
+private typealias SNIDynamicForward = Envoy_Extensions_Filters_Network_SniDynamicForwardProxy_V3_FilterConfig
 private typealias TCPProxyMessage = Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy
 private typealias ConnectionManagerMessage =
     Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager
@@ -159,6 +160,9 @@ extension NetworkFilter {
             self = .connectionLimit(connectionsMax: limit.maxConnections.value)
         } else if any.holds(SNICluster.self) {
             self = .sniCluster
+        } else if any.holds(SNIDynamicForward.self) {
+            let port = try typed.unpack(any, as: SNIDynamicForward.self).portValue
+            self = .sniDynamicForward(port: port == 0 ? 443 : try typed.port(port, "port_value"))
         } else {
             throw typed.error("network filter \(any.messageName) is not supported")
         }
@@ -226,7 +230,6 @@ extension TCPProxy {
         _ proxy: Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy,
         at path: FieldPath
     ) throws(DecodeError) {
-        try path.refuse("tunneling_config", if: proxy.hasTunnelingConfig)
         let clusters: [WeightedCluster]
         switch proxy.clusterSpecifier {
         case .cluster(let name):
@@ -263,6 +266,24 @@ extension TCPProxy {
             ),
             isHashedBySourceIP: !proxy.hashPolicy.isEmpty,
             accessLogs: try AccessLog.list(proxy.accessLog, "access_log", at: path)
+        )
+        if proxy.hasTunnelingConfig {
+            tunneling = try Tunneling(proxy.tunnelingConfig, at: path.child("tunneling_config"))
+        }
+    }
+}
+
+extension TCPProxy.Tunneling {
+    init(
+        _ config: Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.TunnelingConfig,
+        at path: FieldPath
+    ) throws(DecodeError) {
+        try path.refuseUnknown(config)
+        self.init(
+            hostname: try path.nonEmpty(config.hostname, "hostname"),
+            usesPOST: config.usePost,
+            path: config.postPath.isEmpty ? "/" : config.postPath,
+            headers: try HeaderMutation.list(config.headersToAdd, "headers_to_add", at: path)
         )
     }
 }

@@ -68,7 +68,7 @@ extension VirtualHost {
 }
 
 extension Route {
-    /// Ignored: `stat_prefix`, `decorator.propagate`, `tracing.custom_tags` (spans are not exported here).
+    /// Ignored: `decorator.propagate`, `tracing.custom_tags` (spans are not exported here).
     init(_ route: Envoy_Config_Route_V3_Route, at path: FieldPath) throws(DecodeError) {
         try path.refuseUnknown(route)
         let action: Action
@@ -90,6 +90,7 @@ extension Route {
             operation: route.decorator.operation,
             tracing: route.hasTracing ? try Tracing(route.tracing, at: path.child("tracing")) : nil
         )
+        statPrefix = route.statPrefix
     }
 }
 

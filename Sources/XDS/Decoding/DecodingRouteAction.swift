@@ -1,5 +1,7 @@
 internal import SwiftProtobuf
 
+private typealias PreviousPriorities = Envoy_Extensions_Retry_Priority_PreviousPriorities_V3_PreviousPrioritiesConfig
+
 extension RouteAction {
     init(_ action: Envoy_Config_Route_V3_RouteAction, at path: FieldPath) throws(DecodeError) {
         try path.refuseUnknown(action)
@@ -165,11 +167,11 @@ extension HashPolicy {
             )
         case .cookie(let cookie):
             let path = path.child("cookie")
-            try path.refuse("attributes", if: !cookie.attributes.isEmpty)
             source = .cookie(
                 name: try path.nonEmpty(cookie.name, "name"),
                 ttl: cookie.hasTtl ? try path.duration(cookie.ttl, "ttl") : nil,
-                path: cookie.path
+                path: cookie.path,
+                attributes: cookie.attributes.map { CookieAttribute(name: $0.name, value: $0.value) }
             )
         case .connectionProperties(let properties):
             guard properties.sourceIp else { throw path.child("connection_properties").error("source_ip is not set") }
@@ -188,7 +190,6 @@ extension HashPolicy {
 extension RetryPolicy {
     init(_ policy: Envoy_Config_Route_V3_RetryPolicy, at path: FieldPath) throws(DecodeError) {
         try path.refuseUnknown(policy)
-        try path.refuse("retry_priority", if: policy.hasRetryPriority)
         var avoidsPrevious = false
         for (index, predicate) in policy.retryHostPredicate.enumerated() {
             let isKnown =
@@ -223,6 +224,14 @@ extension RetryPolicy {
             avoidsPreviousHosts: avoidsPrevious,
             hostSelectionAttemptsMax: max(1, policy.hostSelectionRetryMaxAttempts)
         )
+        if policy.hasRetryPriority {
+            let path = path.child("retry_priority.typed_config")
+            let any = policy.retryPriority.typedConfig
+            guard any.holds(PreviousPriorities.self) else { throw path.error("\(any.messageName) is not supported") }
+            let frequency = try path.unpack(any, as: PreviousPriorities.self).updateFrequency
+            guard frequency > 0 else { throw path.child("update_frequency").error("must be above 0") }
+            prioritiesUpdateFrequency = frequency
+        }
     }
 
     private static func trimmed(_ text: Substring) -> String {

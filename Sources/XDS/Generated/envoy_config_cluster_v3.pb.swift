@@ -938,6 +938,8 @@ public nonisolated struct Envoy_Config_Cluster_V3_Cluster: @unchecked Sendable {
       /// Clears the value of `minClusterSize`. Subsequent reads from it will return its default value.
       public mutating func clearMinClusterSize() {self._minClusterSize = nil}
 
+      public var failTrafficOnPanic: Bool = false
+
       public var unknownFields = SwiftProtobuf.UnknownStorage()
 
       public init() {}
@@ -1102,7 +1104,47 @@ public nonisolated struct Envoy_Config_Cluster_V3_CircuitBreakers: Sendable {
     /// Clears the value of `maxConnectionPools`. Subsequent reads from it will return its default value.
     public mutating func clearMaxConnectionPools() {self._maxConnectionPools = nil}
 
+    public var retryBudget: Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds.RetryBudget {
+      get {_retryBudget ?? Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds.RetryBudget()}
+      set {_retryBudget = newValue}
+    }
+    /// Returns true if `retryBudget` has been explicitly set.
+    public var hasRetryBudget: Bool {self._retryBudget != nil}
+    /// Clears the value of `retryBudget`. Subsequent reads from it will return its default value.
+    public mutating func clearRetryBudget() {self._retryBudget = nil}
+
     public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    public nonisolated struct RetryBudget: Sendable {
+      // SwiftProtobuf.Message conformance is added in an extension below. See the
+      // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+      // methods supported on all messages.
+
+      public var budgetPercent: Envoy_Type_V3_Percent {
+        get {_budgetPercent ?? Envoy_Type_V3_Percent()}
+        set {_budgetPercent = newValue}
+      }
+      /// Returns true if `budgetPercent` has been explicitly set.
+      public var hasBudgetPercent: Bool {self._budgetPercent != nil}
+      /// Clears the value of `budgetPercent`. Subsequent reads from it will return its default value.
+      public mutating func clearBudgetPercent() {self._budgetPercent = nil}
+
+      public var minRetryConcurrency: SwiftProtobuf.Google_Protobuf_UInt32Value {
+        get {_minRetryConcurrency ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+        set {_minRetryConcurrency = newValue}
+      }
+      /// Returns true if `minRetryConcurrency` has been explicitly set.
+      public var hasMinRetryConcurrency: Bool {self._minRetryConcurrency != nil}
+      /// Clears the value of `minRetryConcurrency`. Subsequent reads from it will return its default value.
+      public mutating func clearMinRetryConcurrency() {self._minRetryConcurrency = nil}
+
+      public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+      public init() {}
+
+      fileprivate var _budgetPercent: Envoy_Type_V3_Percent? = nil
+      fileprivate var _minRetryConcurrency: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    }
 
     public init() {}
 
@@ -1111,6 +1153,7 @@ public nonisolated struct Envoy_Config_Cluster_V3_CircuitBreakers: Sendable {
     fileprivate var _maxRequests: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
     fileprivate var _maxRetries: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
     fileprivate var _maxConnectionPools: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    fileprivate var _retryBudget: Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds.RetryBudget? = nil
   }
 
   public init() {}
@@ -1243,6 +1286,15 @@ public nonisolated struct Envoy_Config_Cluster_V3_OutlierDetection: @unchecked S
   /// Clears the value of `enforcingConsecutiveLocalOriginFailure`. Subsequent reads from it will return its default value.
   public mutating func clearEnforcingConsecutiveLocalOriginFailure() {_uniqueStorage()._enforcingConsecutiveLocalOriginFailure = nil}
 
+  public var enforcingLocalOriginSuccessRate: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_storage._enforcingLocalOriginSuccessRate ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._enforcingLocalOriginSuccessRate = newValue}
+  }
+  /// Returns true if `enforcingLocalOriginSuccessRate` has been explicitly set.
+  public var hasEnforcingLocalOriginSuccessRate: Bool {_storage._enforcingLocalOriginSuccessRate != nil}
+  /// Clears the value of `enforcingLocalOriginSuccessRate`. Subsequent reads from it will return its default value.
+  public mutating func clearEnforcingLocalOriginSuccessRate() {_uniqueStorage()._enforcingLocalOriginSuccessRate = nil}
+
   public var failurePercentageThreshold: SwiftProtobuf.Google_Protobuf_UInt32Value {
     get {_storage._failurePercentageThreshold ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
     set {_uniqueStorage()._failurePercentageThreshold = newValue}
@@ -1260,6 +1312,15 @@ public nonisolated struct Envoy_Config_Cluster_V3_OutlierDetection: @unchecked S
   public var hasEnforcingFailurePercentage: Bool {_storage._enforcingFailurePercentage != nil}
   /// Clears the value of `enforcingFailurePercentage`. Subsequent reads from it will return its default value.
   public mutating func clearEnforcingFailurePercentage() {_uniqueStorage()._enforcingFailurePercentage = nil}
+
+  public var enforcingFailurePercentageLocalOrigin: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_storage._enforcingFailurePercentageLocalOrigin ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._enforcingFailurePercentageLocalOrigin = newValue}
+  }
+  /// Returns true if `enforcingFailurePercentageLocalOrigin` has been explicitly set.
+  public var hasEnforcingFailurePercentageLocalOrigin: Bool {_storage._enforcingFailurePercentageLocalOrigin != nil}
+  /// Clears the value of `enforcingFailurePercentageLocalOrigin`. Subsequent reads from it will return its default value.
+  public mutating func clearEnforcingFailurePercentageLocalOrigin() {_uniqueStorage()._enforcingFailurePercentageLocalOrigin = nil}
 
   public var failurePercentageMinimumHosts: SwiftProtobuf.Google_Protobuf_UInt32Value {
     get {_storage._failurePercentageMinimumHosts ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
@@ -1287,6 +1348,33 @@ public nonisolated struct Envoy_Config_Cluster_V3_OutlierDetection: @unchecked S
   public var hasMaxEjectionTime: Bool {_storage._maxEjectionTime != nil}
   /// Clears the value of `maxEjectionTime`. Subsequent reads from it will return its default value.
   public mutating func clearMaxEjectionTime() {_uniqueStorage()._maxEjectionTime = nil}
+
+  public var maxEjectionTimeJitter: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._maxEjectionTimeJitter ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._maxEjectionTimeJitter = newValue}
+  }
+  /// Returns true if `maxEjectionTimeJitter` has been explicitly set.
+  public var hasMaxEjectionTimeJitter: Bool {_storage._maxEjectionTimeJitter != nil}
+  /// Clears the value of `maxEjectionTimeJitter`. Subsequent reads from it will return its default value.
+  public mutating func clearMaxEjectionTimeJitter() {_uniqueStorage()._maxEjectionTimeJitter = nil}
+
+  public var successfulActiveHealthCheckUnejectHost: SwiftProtobuf.Google_Protobuf_BoolValue {
+    get {_storage._successfulActiveHealthCheckUnejectHost ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
+    set {_uniqueStorage()._successfulActiveHealthCheckUnejectHost = newValue}
+  }
+  /// Returns true if `successfulActiveHealthCheckUnejectHost` has been explicitly set.
+  public var hasSuccessfulActiveHealthCheckUnejectHost: Bool {_storage._successfulActiveHealthCheckUnejectHost != nil}
+  /// Clears the value of `successfulActiveHealthCheckUnejectHost`. Subsequent reads from it will return its default value.
+  public mutating func clearSuccessfulActiveHealthCheckUnejectHost() {_uniqueStorage()._successfulActiveHealthCheckUnejectHost = nil}
+
+  public var alwaysEjectOneHost: SwiftProtobuf.Google_Protobuf_BoolValue {
+    get {_storage._alwaysEjectOneHost ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
+    set {_uniqueStorage()._alwaysEjectOneHost = newValue}
+  }
+  /// Returns true if `alwaysEjectOneHost` has been explicitly set.
+  public var hasAlwaysEjectOneHost: Bool {_storage._alwaysEjectOneHost != nil}
+  /// Clears the value of `alwaysEjectOneHost`. Subsequent reads from it will return its default value.
+  public mutating func clearAlwaysEjectOneHost() {_uniqueStorage()._alwaysEjectOneHost = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2233,7 +2321,7 @@ nonisolated extension Envoy_Config_Cluster_V3_Cluster.CommonLbConfig: SwiftProto
 
 nonisolated extension Envoy_Config_Cluster_V3_Cluster.CommonLbConfig.ZoneAwareLbConfig: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = Envoy_Config_Cluster_V3_Cluster.CommonLbConfig.protoMessageName + ".ZoneAwareLbConfig"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}routing_enabled\0\u{3}min_cluster_size\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}routing_enabled\0\u{3}min_cluster_size\0\u{3}fail_traffic_on_panic\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2243,6 +2331,7 @@ nonisolated extension Envoy_Config_Cluster_V3_Cluster.CommonLbConfig.ZoneAwareLb
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._routingEnabled) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._minClusterSize) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.failTrafficOnPanic) }()
       default: break
       }
     }
@@ -2259,12 +2348,16 @@ nonisolated extension Envoy_Config_Cluster_V3_Cluster.CommonLbConfig.ZoneAwareLb
     try { if let v = self._minClusterSize {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
+    if self.failTrafficOnPanic != false {
+      try visitor.visitSingularBoolField(value: self.failTrafficOnPanic, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Envoy_Config_Cluster_V3_Cluster.CommonLbConfig.ZoneAwareLbConfig, rhs: Envoy_Config_Cluster_V3_Cluster.CommonLbConfig.ZoneAwareLbConfig) -> Bool {
     if lhs._routingEnabled != rhs._routingEnabled {return false}
     if lhs._minClusterSize != rhs._minClusterSize {return false}
+    if lhs.failTrafficOnPanic != rhs.failTrafficOnPanic {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2464,7 +2557,7 @@ nonisolated extension Envoy_Config_Cluster_V3_CircuitBreakers: SwiftProtobuf.Mes
 
 nonisolated extension Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = Envoy_Config_Cluster_V3_CircuitBreakers.protoMessageName + ".Thresholds"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}priority\0\u{3}max_connections\0\u{3}max_pending_requests\0\u{3}max_requests\0\u{3}max_retries\0\u{3}track_remaining\0\u{3}max_connection_pools\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}priority\0\u{3}max_connections\0\u{3}max_pending_requests\0\u{3}max_requests\0\u{3}max_retries\0\u{3}track_remaining\0\u{3}max_connection_pools\0\u{3}retry_budget\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2479,6 +2572,7 @@ nonisolated extension Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds: SwiftP
       case 5: try { try decoder.decodeSingularMessageField(value: &self._maxRetries) }()
       case 6: try { try decoder.decodeSingularBoolField(value: &self.trackRemaining) }()
       case 7: try { try decoder.decodeSingularMessageField(value: &self._maxConnectionPools) }()
+      case 8: try { try decoder.decodeSingularMessageField(value: &self._retryBudget) }()
       default: break
       }
     }
@@ -2510,6 +2604,9 @@ nonisolated extension Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds: SwiftP
     try { if let v = self._maxConnectionPools {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
     } }()
+    try { if let v = self._retryBudget {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2521,6 +2618,46 @@ nonisolated extension Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds: SwiftP
     if lhs._maxRetries != rhs._maxRetries {return false}
     if lhs.trackRemaining != rhs.trackRemaining {return false}
     if lhs._maxConnectionPools != rhs._maxConnectionPools {return false}
+    if lhs._retryBudget != rhs._retryBudget {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds.RetryBudget: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds.protoMessageName + ".RetryBudget"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}budget_percent\0\u{3}min_retry_concurrency\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._budgetPercent) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._minRetryConcurrency) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._budgetPercent {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._minRetryConcurrency {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds.RetryBudget, rhs: Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds.RetryBudget) -> Bool {
+    if lhs._budgetPercent != rhs._budgetPercent {return false}
+    if lhs._minRetryConcurrency != rhs._minRetryConcurrency {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2528,7 +2665,7 @@ nonisolated extension Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds: SwiftP
 
 nonisolated extension Envoy_Config_Cluster_V3_OutlierDetection: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".OutlierDetection"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}consecutive_5xx\0\u{1}interval\0\u{3}base_ejection_time\0\u{3}max_ejection_percent\0\u{3}enforcing_consecutive_5xx\0\u{3}enforcing_success_rate\0\u{3}success_rate_minimum_hosts\0\u{3}success_rate_request_volume\0\u{3}success_rate_stdev_factor\0\u{3}consecutive_gateway_failure\0\u{3}enforcing_consecutive_gateway_failure\0\u{3}split_external_local_origin_errors\0\u{3}consecutive_local_origin_failure\0\u{3}enforcing_consecutive_local_origin_failure\0\u{4}\u{2}failure_percentage_threshold\0\u{3}enforcing_failure_percentage\0\u{4}\u{2}failure_percentage_minimum_hosts\0\u{3}failure_percentage_request_volume\0\u{3}max_ejection_time\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}consecutive_5xx\0\u{1}interval\0\u{3}base_ejection_time\0\u{3}max_ejection_percent\0\u{3}enforcing_consecutive_5xx\0\u{3}enforcing_success_rate\0\u{3}success_rate_minimum_hosts\0\u{3}success_rate_request_volume\0\u{3}success_rate_stdev_factor\0\u{3}consecutive_gateway_failure\0\u{3}enforcing_consecutive_gateway_failure\0\u{3}split_external_local_origin_errors\0\u{3}consecutive_local_origin_failure\0\u{3}enforcing_consecutive_local_origin_failure\0\u{3}enforcing_local_origin_success_rate\0\u{3}failure_percentage_threshold\0\u{3}enforcing_failure_percentage\0\u{3}enforcing_failure_percentage_local_origin\0\u{3}failure_percentage_minimum_hosts\0\u{3}failure_percentage_request_volume\0\u{3}max_ejection_time\0\u{3}max_ejection_time_jitter\0\u{3}successful_active_health_check_uneject_host\0\u{4}\u{2}always_eject_one_host\0")
 
   fileprivate class _StorageClass {
     var _consecutive5Xx: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
@@ -2545,11 +2682,16 @@ nonisolated extension Envoy_Config_Cluster_V3_OutlierDetection: SwiftProtobuf.Me
     var _splitExternalLocalOriginErrors: Bool = false
     var _consecutiveLocalOriginFailure: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
     var _enforcingConsecutiveLocalOriginFailure: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _enforcingLocalOriginSuccessRate: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
     var _failurePercentageThreshold: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
     var _enforcingFailurePercentage: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _enforcingFailurePercentageLocalOrigin: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
     var _failurePercentageMinimumHosts: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
     var _failurePercentageRequestVolume: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
     var _maxEjectionTime: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _maxEjectionTimeJitter: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _successfulActiveHealthCheckUnejectHost: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
+    var _alwaysEjectOneHost: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -2574,11 +2716,16 @@ nonisolated extension Envoy_Config_Cluster_V3_OutlierDetection: SwiftProtobuf.Me
       _splitExternalLocalOriginErrors = source._splitExternalLocalOriginErrors
       _consecutiveLocalOriginFailure = source._consecutiveLocalOriginFailure
       _enforcingConsecutiveLocalOriginFailure = source._enforcingConsecutiveLocalOriginFailure
+      _enforcingLocalOriginSuccessRate = source._enforcingLocalOriginSuccessRate
       _failurePercentageThreshold = source._failurePercentageThreshold
       _enforcingFailurePercentage = source._enforcingFailurePercentage
+      _enforcingFailurePercentageLocalOrigin = source._enforcingFailurePercentageLocalOrigin
       _failurePercentageMinimumHosts = source._failurePercentageMinimumHosts
       _failurePercentageRequestVolume = source._failurePercentageRequestVolume
       _maxEjectionTime = source._maxEjectionTime
+      _maxEjectionTimeJitter = source._maxEjectionTimeJitter
+      _successfulActiveHealthCheckUnejectHost = source._successfulActiveHealthCheckUnejectHost
+      _alwaysEjectOneHost = source._alwaysEjectOneHost
     }
   }
 
@@ -2611,11 +2758,16 @@ nonisolated extension Envoy_Config_Cluster_V3_OutlierDetection: SwiftProtobuf.Me
         case 12: try { try decoder.decodeSingularBoolField(value: &_storage._splitExternalLocalOriginErrors) }()
         case 13: try { try decoder.decodeSingularMessageField(value: &_storage._consecutiveLocalOriginFailure) }()
         case 14: try { try decoder.decodeSingularMessageField(value: &_storage._enforcingConsecutiveLocalOriginFailure) }()
+        case 15: try { try decoder.decodeSingularMessageField(value: &_storage._enforcingLocalOriginSuccessRate) }()
         case 16: try { try decoder.decodeSingularMessageField(value: &_storage._failurePercentageThreshold) }()
         case 17: try { try decoder.decodeSingularMessageField(value: &_storage._enforcingFailurePercentage) }()
+        case 18: try { try decoder.decodeSingularMessageField(value: &_storage._enforcingFailurePercentageLocalOrigin) }()
         case 19: try { try decoder.decodeSingularMessageField(value: &_storage._failurePercentageMinimumHosts) }()
         case 20: try { try decoder.decodeSingularMessageField(value: &_storage._failurePercentageRequestVolume) }()
         case 21: try { try decoder.decodeSingularMessageField(value: &_storage._maxEjectionTime) }()
+        case 22: try { try decoder.decodeSingularMessageField(value: &_storage._maxEjectionTimeJitter) }()
+        case 23: try { try decoder.decodeSingularMessageField(value: &_storage._successfulActiveHealthCheckUnejectHost) }()
+        case 25: try { try decoder.decodeSingularMessageField(value: &_storage._alwaysEjectOneHost) }()
         default: break
         }
       }
@@ -2670,11 +2822,17 @@ nonisolated extension Envoy_Config_Cluster_V3_OutlierDetection: SwiftProtobuf.Me
       try { if let v = _storage._enforcingConsecutiveLocalOriginFailure {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
       } }()
+      try { if let v = _storage._enforcingLocalOriginSuccessRate {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+      } }()
       try { if let v = _storage._failurePercentageThreshold {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
       } }()
       try { if let v = _storage._enforcingFailurePercentage {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 17)
+      } }()
+      try { if let v = _storage._enforcingFailurePercentageLocalOrigin {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 18)
       } }()
       try { if let v = _storage._failurePercentageMinimumHosts {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 19)
@@ -2684,6 +2842,15 @@ nonisolated extension Envoy_Config_Cluster_V3_OutlierDetection: SwiftProtobuf.Me
       } }()
       try { if let v = _storage._maxEjectionTime {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 21)
+      } }()
+      try { if let v = _storage._maxEjectionTimeJitter {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 22)
+      } }()
+      try { if let v = _storage._successfulActiveHealthCheckUnejectHost {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 23)
+      } }()
+      try { if let v = _storage._alwaysEjectOneHost {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 25)
       } }()
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -2708,11 +2875,16 @@ nonisolated extension Envoy_Config_Cluster_V3_OutlierDetection: SwiftProtobuf.Me
         if _storage._splitExternalLocalOriginErrors != rhs_storage._splitExternalLocalOriginErrors {return false}
         if _storage._consecutiveLocalOriginFailure != rhs_storage._consecutiveLocalOriginFailure {return false}
         if _storage._enforcingConsecutiveLocalOriginFailure != rhs_storage._enforcingConsecutiveLocalOriginFailure {return false}
+        if _storage._enforcingLocalOriginSuccessRate != rhs_storage._enforcingLocalOriginSuccessRate {return false}
         if _storage._failurePercentageThreshold != rhs_storage._failurePercentageThreshold {return false}
         if _storage._enforcingFailurePercentage != rhs_storage._enforcingFailurePercentage {return false}
+        if _storage._enforcingFailurePercentageLocalOrigin != rhs_storage._enforcingFailurePercentageLocalOrigin {return false}
         if _storage._failurePercentageMinimumHosts != rhs_storage._failurePercentageMinimumHosts {return false}
         if _storage._failurePercentageRequestVolume != rhs_storage._failurePercentageRequestVolume {return false}
         if _storage._maxEjectionTime != rhs_storage._maxEjectionTime {return false}
+        if _storage._maxEjectionTimeJitter != rhs_storage._maxEjectionTimeJitter {return false}
+        if _storage._successfulActiveHealthCheckUnejectHost != rhs_storage._successfulActiveHealthCheckUnejectHost {return false}
+        if _storage._alwaysEjectOneHost != rhs_storage._alwaysEjectOneHost {return false}
         return true
       }
       if !storagesAreEqual {return false}

@@ -1752,6 +1752,20 @@ public nonisolated struct Envoy_Config_Core_V3_HealthCheck: @unchecked Sendable 
   /// Clears the value of `intervalJitter`. Subsequent reads from it will return its default value.
   public mutating func clearIntervalJitter() {_uniqueStorage()._intervalJitter = nil}
 
+  public var initialJitter: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._initialJitter ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._initialJitter = newValue}
+  }
+  /// Returns true if `initialJitter` has been explicitly set.
+  public var hasInitialJitter: Bool {_storage._initialJitter != nil}
+  /// Clears the value of `initialJitter`. Subsequent reads from it will return its default value.
+  public mutating func clearInitialJitter() {_uniqueStorage()._initialJitter = nil}
+
+  public var intervalJitterPercent: UInt32 {
+    get {_storage._intervalJitterPercent}
+    set {_uniqueStorage()._intervalJitterPercent = newValue}
+  }
+
   public var unhealthyThreshold: SwiftProtobuf.Google_Protobuf_UInt32Value {
     get {_storage._unhealthyThreshold ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
     set {_uniqueStorage()._unhealthyThreshold = newValue}
@@ -1769,6 +1783,15 @@ public nonisolated struct Envoy_Config_Core_V3_HealthCheck: @unchecked Sendable 
   public var hasHealthyThreshold: Bool {_storage._healthyThreshold != nil}
   /// Clears the value of `healthyThreshold`. Subsequent reads from it will return its default value.
   public mutating func clearHealthyThreshold() {_uniqueStorage()._healthyThreshold = nil}
+
+  public var altPort: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_storage._altPort ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._altPort = newValue}
+  }
+  /// Returns true if `altPort` has been explicitly set.
+  public var hasAltPort: Bool {_storage._altPort != nil}
+  /// Clears the value of `altPort`. Subsequent reads from it will return its default value.
+  public mutating func clearAltPort() {_uniqueStorage()._altPort = nil}
 
   public var reuseConnection: SwiftProtobuf.Google_Protobuf_BoolValue {
     get {_storage._reuseConnection ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
@@ -1817,6 +1840,15 @@ public nonisolated struct Envoy_Config_Core_V3_HealthCheck: @unchecked Sendable 
   /// Clears the value of `noTrafficInterval`. Subsequent reads from it will return its default value.
   public mutating func clearNoTrafficInterval() {_uniqueStorage()._noTrafficInterval = nil}
 
+  public var noTrafficHealthyInterval: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._noTrafficHealthyInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._noTrafficHealthyInterval = newValue}
+  }
+  /// Returns true if `noTrafficHealthyInterval` has been explicitly set.
+  public var hasNoTrafficHealthyInterval: Bool {_storage._noTrafficHealthyInterval != nil}
+  /// Clears the value of `noTrafficHealthyInterval`. Subsequent reads from it will return its default value.
+  public mutating func clearNoTrafficHealthyInterval() {_uniqueStorage()._noTrafficHealthyInterval = nil}
+
   public var unhealthyInterval: SwiftProtobuf.Google_Protobuf_Duration {
     get {_storage._unhealthyInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
     set {_uniqueStorage()._unhealthyInterval = newValue}
@@ -1825,6 +1857,15 @@ public nonisolated struct Envoy_Config_Core_V3_HealthCheck: @unchecked Sendable 
   public var hasUnhealthyInterval: Bool {_storage._unhealthyInterval != nil}
   /// Clears the value of `unhealthyInterval`. Subsequent reads from it will return its default value.
   public mutating func clearUnhealthyInterval() {_uniqueStorage()._unhealthyInterval = nil}
+
+  public var unhealthyEdgeInterval: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._unhealthyEdgeInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._unhealthyEdgeInterval = newValue}
+  }
+  /// Returns true if `unhealthyEdgeInterval` has been explicitly set.
+  public var hasUnhealthyEdgeInterval: Bool {_storage._unhealthyEdgeInterval != nil}
+  /// Clears the value of `unhealthyEdgeInterval`. Subsequent reads from it will return its default value.
+  public mutating func clearUnhealthyEdgeInterval() {_uniqueStorage()._unhealthyEdgeInterval = nil}
 
   public var healthyEdgeInterval: SwiftProtobuf.Google_Protobuf_Duration {
     get {_storage._healthyEdgeInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
@@ -1889,7 +1930,11 @@ public nonisolated struct Envoy_Config_Core_V3_HealthCheck: @unchecked Sendable 
 
     public var requestHeadersToAdd: [Envoy_Config_Core_V3_HeaderValueOption] = []
 
+    public var requestHeadersToRemove: [String] = []
+
     public var expectedStatuses: [Envoy_Type_V3_Int64Range] = []
+
+    public var retriableStatuses: [Envoy_Type_V3_Int64Range] = []
 
     public var codecClientType: Envoy_Type_V3_CodecClientType = .http1
 
@@ -4053,18 +4098,23 @@ nonisolated extension Envoy_Config_Core_V3_UpstreamHttpProtocolOptions: SwiftPro
 
 nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".HealthCheck"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}timeout\0\u{1}interval\0\u{3}interval_jitter\0\u{3}unhealthy_threshold\0\u{3}healthy_threshold\0\u{4}\u{2}reuse_connection\0\u{3}http_health_check\0\u{3}tcp_health_check\0\u{4}\u{2}grpc_health_check\0\u{3}no_traffic_interval\0\u{4}\u{2}unhealthy_interval\0\u{4}\u{2}healthy_edge_interval\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}timeout\0\u{1}interval\0\u{3}interval_jitter\0\u{3}unhealthy_threshold\0\u{3}healthy_threshold\0\u{3}alt_port\0\u{3}reuse_connection\0\u{3}http_health_check\0\u{3}tcp_health_check\0\u{4}\u{2}grpc_health_check\0\u{3}no_traffic_interval\0\u{4}\u{2}unhealthy_interval\0\u{3}unhealthy_edge_interval\0\u{3}healthy_edge_interval\0\u{4}\u{2}interval_jitter_percent\0\u{4}\u{2}initial_jitter\0\u{4}\u{4}no_traffic_healthy_interval\0")
 
   fileprivate class _StorageClass {
     var _timeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _interval: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _intervalJitter: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _initialJitter: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _intervalJitterPercent: UInt32 = 0
     var _unhealthyThreshold: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
     var _healthyThreshold: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _altPort: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
     var _reuseConnection: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
     var _healthChecker: Envoy_Config_Core_V3_HealthCheck.OneOf_HealthChecker?
     var _noTrafficInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _noTrafficHealthyInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _unhealthyInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _unhealthyEdgeInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _healthyEdgeInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
 
       // This property is used as the initial default value for new instances of the type.
@@ -4079,12 +4129,17 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
       _timeout = source._timeout
       _interval = source._interval
       _intervalJitter = source._intervalJitter
+      _initialJitter = source._initialJitter
+      _intervalJitterPercent = source._intervalJitterPercent
       _unhealthyThreshold = source._unhealthyThreshold
       _healthyThreshold = source._healthyThreshold
+      _altPort = source._altPort
       _reuseConnection = source._reuseConnection
       _healthChecker = source._healthChecker
       _noTrafficInterval = source._noTrafficInterval
+      _noTrafficHealthyInterval = source._noTrafficHealthyInterval
       _unhealthyInterval = source._unhealthyInterval
+      _unhealthyEdgeInterval = source._unhealthyEdgeInterval
       _healthyEdgeInterval = source._healthyEdgeInterval
     }
   }
@@ -4109,6 +4164,7 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
         case 3: try { try decoder.decodeSingularMessageField(value: &_storage._intervalJitter) }()
         case 4: try { try decoder.decodeSingularMessageField(value: &_storage._unhealthyThreshold) }()
         case 5: try { try decoder.decodeSingularMessageField(value: &_storage._healthyThreshold) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._altPort) }()
         case 7: try { try decoder.decodeSingularMessageField(value: &_storage._reuseConnection) }()
         case 8: try {
           var v: Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck?
@@ -4151,7 +4207,11 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
         }()
         case 12: try { try decoder.decodeSingularMessageField(value: &_storage._noTrafficInterval) }()
         case 14: try { try decoder.decodeSingularMessageField(value: &_storage._unhealthyInterval) }()
+        case 15: try { try decoder.decodeSingularMessageField(value: &_storage._unhealthyEdgeInterval) }()
         case 16: try { try decoder.decodeSingularMessageField(value: &_storage._healthyEdgeInterval) }()
+        case 18: try { try decoder.decodeSingularUInt32Field(value: &_storage._intervalJitterPercent) }()
+        case 20: try { try decoder.decodeSingularMessageField(value: &_storage._initialJitter) }()
+        case 24: try { try decoder.decodeSingularMessageField(value: &_storage._noTrafficHealthyInterval) }()
         default: break
         }
       }
@@ -4179,6 +4239,9 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
       try { if let v = _storage._healthyThreshold {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
       } }()
+      try { if let v = _storage._altPort {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
       try { if let v = _storage._reuseConnection {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
       } }()
@@ -4203,8 +4266,20 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
       try { if let v = _storage._unhealthyInterval {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
       } }()
+      try { if let v = _storage._unhealthyEdgeInterval {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+      } }()
       try { if let v = _storage._healthyEdgeInterval {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
+      } }()
+      if _storage._intervalJitterPercent != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._intervalJitterPercent, fieldNumber: 18)
+      }
+      try { if let v = _storage._initialJitter {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 20)
+      } }()
+      try { if let v = _storage._noTrafficHealthyInterval {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
       } }()
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -4218,12 +4293,17 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
         if _storage._timeout != rhs_storage._timeout {return false}
         if _storage._interval != rhs_storage._interval {return false}
         if _storage._intervalJitter != rhs_storage._intervalJitter {return false}
+        if _storage._initialJitter != rhs_storage._initialJitter {return false}
+        if _storage._intervalJitterPercent != rhs_storage._intervalJitterPercent {return false}
         if _storage._unhealthyThreshold != rhs_storage._unhealthyThreshold {return false}
         if _storage._healthyThreshold != rhs_storage._healthyThreshold {return false}
+        if _storage._altPort != rhs_storage._altPort {return false}
         if _storage._reuseConnection != rhs_storage._reuseConnection {return false}
         if _storage._healthChecker != rhs_storage._healthChecker {return false}
         if _storage._noTrafficInterval != rhs_storage._noTrafficInterval {return false}
+        if _storage._noTrafficHealthyInterval != rhs_storage._noTrafficHealthyInterval {return false}
         if _storage._unhealthyInterval != rhs_storage._unhealthyInterval {return false}
+        if _storage._unhealthyEdgeInterval != rhs_storage._unhealthyEdgeInterval {return false}
         if _storage._healthyEdgeInterval != rhs_storage._healthyEdgeInterval {return false}
         return true
       }
@@ -4293,7 +4373,7 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck.Payload: SwiftProtobuf.Me
 
 nonisolated extension Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = Envoy_Config_Core_V3_HealthCheck.protoMessageName + ".HttpHealthCheck"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}host\0\u{1}path\0\u{4}\u{4}request_headers_to_add\0\u{4}\u{3}expected_statuses\0\u{3}codec_client_type\0\u{2}\u{3}method\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}host\0\u{1}path\0\u{4}\u{4}request_headers_to_add\0\u{4}\u{2}request_headers_to_remove\0\u{3}expected_statuses\0\u{3}codec_client_type\0\u{4}\u{2}retriable_statuses\0\u{1}method\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4304,8 +4384,10 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck: SwiftPro
       case 1: try { try decoder.decodeSingularStringField(value: &self.host) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.path) }()
       case 6: try { try decoder.decodeRepeatedMessageField(value: &self.requestHeadersToAdd) }()
+      case 8: try { try decoder.decodeRepeatedStringField(value: &self.requestHeadersToRemove) }()
       case 9: try { try decoder.decodeRepeatedMessageField(value: &self.expectedStatuses) }()
       case 10: try { try decoder.decodeSingularEnumField(value: &self.codecClientType) }()
+      case 12: try { try decoder.decodeRepeatedMessageField(value: &self.retriableStatuses) }()
       case 13: try { try decoder.decodeSingularEnumField(value: &self.method) }()
       default: break
       }
@@ -4322,11 +4404,17 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck: SwiftPro
     if !self.requestHeadersToAdd.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.requestHeadersToAdd, fieldNumber: 6)
     }
+    if !self.requestHeadersToRemove.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.requestHeadersToRemove, fieldNumber: 8)
+    }
     if !self.expectedStatuses.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.expectedStatuses, fieldNumber: 9)
     }
     if self.codecClientType != .http1 {
       try visitor.visitSingularEnumField(value: self.codecClientType, fieldNumber: 10)
+    }
+    if !self.retriableStatuses.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.retriableStatuses, fieldNumber: 12)
     }
     if self.method != .methodUnspecified {
       try visitor.visitSingularEnumField(value: self.method, fieldNumber: 13)
@@ -4338,7 +4426,9 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck: SwiftPro
     if lhs.host != rhs.host {return false}
     if lhs.path != rhs.path {return false}
     if lhs.requestHeadersToAdd != rhs.requestHeadersToAdd {return false}
+    if lhs.requestHeadersToRemove != rhs.requestHeadersToRemove {return false}
     if lhs.expectedStatuses != rhs.expectedStatuses {return false}
+    if lhs.retriableStatuses != rhs.retriableStatuses {return false}
     if lhs.codecClientType != rhs.codecClientType {return false}
     if lhs.method != rhs.method {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}

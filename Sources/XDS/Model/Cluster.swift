@@ -14,6 +14,9 @@ public struct Cluster: Hashable, Sendable {
         case originalDestination(header: String?)
         /// The first of these clusters that has a healthy endpoint.
         case aggregate([String])
+        /// Whatever host the request (or the server name) names, resolved when first asked for. At most `hostsMax`
+        /// names are kept, each until it was not used for `hostLifetime`.
+        case dynamicForward(hostsMax: UInt32, hostLifetime: Duration)
     }
 
     public enum BalancingPolicy: Hashable, Sendable {
@@ -29,7 +32,8 @@ public struct Cluster: Hashable, Sendable {
     public enum LocalityPolicy: Hashable, Sendable {
         case none
         /// `routingEnabledPercent` of 0...100.
-        case zoneAware(routingEnabledPercent: Double, clusterSizeMin: UInt64)
+        /// In panic, `failsOnPanic` answers that no endpoint is healthy instead of using all.
+        case zoneAware(routingEnabledPercent: Double, clusterSizeMin: UInt64, failsOnPanic: Bool)
         case weighted
     }
 
@@ -237,6 +241,8 @@ public struct UpstreamHTTP: Hashable, Sendable {
     /// SNI from the request's host; SAN check against that SNI.
     public var setsSNIFromHost: Bool = false
     public var validatesSANFromHost: Bool = false
+    /// Statuses of responses that count as failures of the endpoint, and no others; nil: 5xx.
+    public var errorStatuses: Set<UInt32>? = nil
 
     public init(
         version: Version = .http1,

@@ -1,24 +1,41 @@
 /// Limits on what is open to one cluster at once.
 public struct CircuitBreakers: Hashable, Sendable {
+    /// Retries may be a share of what is under way, instead of a fixed number.
+    public struct RetryBudget: Hashable, Sendable {
+        /// Of active and pending requests.
+        public var percent: Double = 20
+        /// Always allowed.
+        public var concurrencyMin: UInt32 = 3
+
+        public init(percent: Double = 20, concurrencyMin: UInt32 = 3) {
+            self.percent = percent
+            self.concurrencyMin = concurrencyMin
+        }
+    }
+
     public struct Thresholds: Hashable, Sendable {
         public var connectionsMax: UInt32 = 1024
         public var pendingRequestsMax: UInt32 = 1024
         public var requestsMax: UInt32 = 1024
         public var retriesMax: UInt32 = 3
         public var connectionPoolsMax: UInt32? = nil
+        /// When set, `retriesMax` does not count.
+        public var retryBudget: RetryBudget? = nil
 
         public init(
             connectionsMax: UInt32 = 1024,
             pendingRequestsMax: UInt32 = 1024,
             requestsMax: UInt32 = 1024,
             retriesMax: UInt32 = 3,
-            connectionPoolsMax: UInt32? = nil
+            connectionPoolsMax: UInt32? = nil,
+            retryBudget: RetryBudget? = nil
         ) {
             self.connectionsMax = connectionsMax
             self.pendingRequestsMax = pendingRequestsMax
             self.requestsMax = requestsMax
             self.retriesMax = retriesMax
             self.connectionPoolsMax = connectionPoolsMax
+            self.retryBudget = retryBudget
         }
     }
 
@@ -53,14 +70,22 @@ public struct OutlierDetection: Hashable, Sendable {
     public var consecutiveLocalOriginFailure: UInt32 = 5
     public var enforcingConsecutiveLocalOriginFailure: UInt32 = 100
     public var enforcingSuccessRate: UInt32 = 100
+    public var enforcingLocalOriginSuccessRate: UInt32 = 100
     public var successRateMinimumHosts: UInt32 = 5
     public var successRateRequestVolume: UInt32 = 100
     /// In thousandths: 1900 is 1.9 standard deviations.
     public var successRateDeviationFactor: UInt32 = 1900
     public var failurePercentageThreshold: UInt32 = 85
     public var enforcingFailurePercentage: UInt32 = 0
+    public var enforcingFailurePercentageLocalOrigin: UInt32 = 0
     public var failurePercentageMinimumHosts: UInt32 = 5
     public var failurePercentageRequestVolume: UInt32 = 50
+    /// Up to so much is added to each ejection at random.
+    public var ejectionTimeJitterMax: Duration = .zero
+    /// A passed active check ends an ejection.
+    public var isEndedByHealthCheck: Bool = true
+    /// One endpoint may be ejected whatever `ejectionPercentMax` says.
+    public var alwaysEjectsOne: Bool = false
 
     public init(
         interval: Duration = .seconds(10),
@@ -102,76 +127,5 @@ public struct OutlierDetection: Hashable, Sendable {
         self.enforcingFailurePercentage = enforcingFailurePercentage
         self.failurePercentageMinimumHosts = failurePercentageMinimumHosts
         self.failurePercentageRequestVolume = failurePercentageRequestVolume
-    }
-}
-
-/// Active health: probes.
-public struct HealthCheck: Hashable, Sendable {
-    public enum Probe: Hashable, Sendable {
-        case http(HTTPProbe)
-        case tcp(send: [UInt8], receive: [[UInt8]])
-        case grpc(service: String, authority: String)
-    }
-
-    public struct HTTPProbe: Hashable, Sendable {
-        /// Empty: the endpoint's host name or the cluster's name.
-        public var host: String = ""
-        public var path: String
-        public var method: String = "GET"
-        public var headers: [HeaderMutation] = []
-        /// Empty means 200.
-        public var statuses: [Range<Int64>] = []
-        public var usesHTTP2: Bool = false
-
-        public init(
-            host: String = "",
-            path: String,
-            method: String = "GET",
-            headers: [HeaderMutation] = [],
-            statuses: [Range<Int64>] = [],
-            usesHTTP2: Bool = false
-        ) {
-            self.host = host
-            self.path = path
-            self.method = method
-            self.headers = headers
-            self.statuses = statuses
-            self.usesHTTP2 = usesHTTP2
-        }
-    }
-
-    public var probe: Probe
-    public var timeout: Duration
-    public var interval: Duration
-    public var intervalJitter: Duration = .zero
-    public var unhealthyThreshold: UInt32 = 2
-    public var healthyThreshold: UInt32 = 1
-    public var reusesConnection: Bool = true
-    public var noTrafficInterval: Duration = .seconds(60)
-    public var unhealthyInterval: Duration? = nil
-    public var healthyEdgeInterval: Duration? = nil
-
-    public init(
-        probe: Probe,
-        timeout: Duration,
-        interval: Duration,
-        intervalJitter: Duration = .zero,
-        unhealthyThreshold: UInt32 = 2,
-        healthyThreshold: UInt32 = 1,
-        reusesConnection: Bool = true,
-        noTrafficInterval: Duration = .seconds(60),
-        unhealthyInterval: Duration? = nil,
-        healthyEdgeInterval: Duration? = nil
-    ) {
-        self.probe = probe
-        self.timeout = timeout
-        self.interval = interval
-        self.intervalJitter = intervalJitter
-        self.unhealthyThreshold = unhealthyThreshold
-        self.healthyThreshold = healthyThreshold
-        self.reusesConnection = reusesConnection
-        self.noTrafficInterval = noTrafficInterval
-        self.unhealthyInterval = unhealthyInterval
-        self.healthyEdgeInterval = healthyEdgeInterval
     }
 }

@@ -340,6 +340,8 @@ public struct HTTPFilter: Hashable, Sendable {
         case jwtAuthentication(JWTAuthentication)
         case localRateLimit(LocalRateLimit)
         case headerMutation(HeaderMutations)
+        /// Resolves the host of requests for `dynamicForward` clusters. Nothing to do here: such clusters resolve.
+        case dynamicForwardProxy
         case router(Router)
     }
 

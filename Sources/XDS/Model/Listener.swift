@@ -184,6 +184,8 @@ public enum NetworkFilter: Hashable, Sendable {
     case localRateLimit(TokenBucket)
     /// The cluster of the TCP proxy that follows is named by the TLS server name.
     case sniCluster
+    /// The host of a `dynamicForward` cluster is the TLS server name, at this port.
+    case sniDynamicForward(port: UInt16)
 }
 
 /// What finally serves a connection.
@@ -221,6 +223,25 @@ public struct TCPProxy: Hashable, Sendable {
     public var connectionDurationMax: Duration? = nil
     public var isHashedBySourceIP: Bool = false
     public var accessLogs: [AccessLog] = []
+    /// Bytes travel inside an HTTP request to the cluster; nil: as they are.
+    public var tunneling: Tunneling? = nil
+
+    /// The request that carries a connection.
+    public struct Tunneling: Hashable, Sendable {
+        /// `host:port`.
+        public var hostname: String
+        /// POST to `path` instead of CONNECT.
+        public var usesPOST: Bool = false
+        public var path: String = "/"
+        public var headers: [HeaderMutation] = []
+
+        public init(hostname: String, usesPOST: Bool = false, path: String = "/", headers: [HeaderMutation] = []) {
+            self.hostname = hostname
+            self.usesPOST = usesPOST
+            self.path = path
+            self.headers = headers
+        }
+    }
 
     public init(
         statPrefix: String = "",

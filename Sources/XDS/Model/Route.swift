@@ -90,6 +90,8 @@ public struct Route: Hashable, Sendable {
     /// Name of the operation in traces.
     public var operation: String = ""
     public var tracing: Tracing? = nil
+    /// Statistics of the route are kept under this name; empty: none are.
+    public var statPrefix: String = ""
 
     public init(
         name: String = "",

@@ -162,12 +162,24 @@ public struct RequestMirror: Hashable, Sendable {
     }
 }
 
+/// A further attribute of a cookie that a hash policy makes.
+public struct CookieAttribute: Hashable, Sendable {
+    public var name: String
+    /// Empty: the name alone, as in `Secure`.
+    public var value: String
+
+    public init(name: String, value: String = "") {
+        self.name = name
+        self.value = value
+    }
+}
+
 /// What the load balancer hashes; the first policy with a value wins where it is terminal, else all are combined.
 public struct HashPolicy: Hashable, Sendable {
     public enum Source: Hashable, Sendable {
         case header(String, rewrite: RegexRewrite?)
         /// `ttl` nil: only read; else the cookie is made when missing (zero: a session cookie).
-        case cookie(name: String, ttl: Duration?, path: String)
+        case cookie(name: String, ttl: Duration?, path: String, attributes: [CookieAttribute])
         case sourceIP
         case queryParameter(String)
         case filterState(String)
@@ -201,6 +213,8 @@ public struct RetryPolicy: Hashable, Sendable {
     public var backOffMax: Duration? = nil
     public var avoidsPreviousHosts: Bool = false
     public var hostSelectionAttemptsMax: Int64 = 1
+    /// Retries leave out the priorities of earlier attempts, recomputed every so many attempts; nil: they do not.
+    public var prioritiesUpdateFrequency: Int32? = nil
 
     public init(
         conditions: [String] = [],
