@@ -104,7 +104,7 @@ public struct Certificate: Hashable, Sendable {
     /// Every certificate in PEM text, in order; text around the blocks is allowed.
     /// - Throws: `.noCertificate` when there is none; `.malformed` when any block is bad.
     public static func chain(pem: [UInt8]) throws(CertificateError) -> [Certificate] {
-        let bio = BIO_new_mem_buf(pem, Int32(clamping: pem.count))
+        let bio = memoryBIO(pem)
         defer { BIO_free(bio) }
         var found: [Certificate] = []
         while let handle = gh_read_certificate_pem(bio) {

@@ -57,7 +57,7 @@ public final class PrivateKey: @unchecked Sendable {
 
     /// The first private key in PEM text: PKCS #8, PKCS #1 or SEC 1.
     public convenience init(pem: [UInt8]) throws(KeyError) {
-        let bio = BIO_new_mem_buf(pem, Int32(clamping: pem.count))
+        let bio = memoryBIO(pem)
         defer { BIO_free(bio) }
         guard let handle = gh_read_private_pem(bio) else {
             let isEncrypted = contains(pem, "ENCRYPTED")

@@ -41,7 +41,7 @@ public struct SigningRequest: Sendable {
 
     public init(pem: String) throws(CertificateError) {
         let bytes = Array(pem.utf8)
-        let bio = BIO_new_mem_buf(bytes, Int32(clamping: bytes.count))
+        let bio = memoryBIO(bytes)
         defer { BIO_free(bio) }
         guard let handle = PEM_read_bio_X509_REQ(bio, nil, nil, nil) else {
             throw .malformed(LibraryErrors.take("not a signing request"))

@@ -88,7 +88,7 @@ public struct TrustBundle: Sendable {
     /// The flags that make the store look at revocation lists, once they are in it.
     private func addRevocations(to store: OpaquePointer?) throws(TrustError) -> UInt {
         guard !revocationsPEM.isEmpty else { return 0 }
-        let bio = BIO_new_mem_buf(revocationsPEM, Int32(clamping: revocationsPEM.count))
+        let bio = memoryBIO(revocationsPEM)
         defer { BIO_free(bio) }
         while let list = gh_read_crl_pem(bio) {
             X509_STORE_add_crl(store, list)
