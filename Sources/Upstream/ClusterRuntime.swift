@@ -84,6 +84,7 @@ public final class ClusterRuntime {
     }
 
     deinit {
+        sweepTimer?.cancel()
         statistics.deallocate()
         tcp.deallocate()
     }

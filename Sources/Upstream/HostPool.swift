@@ -77,6 +77,8 @@ public final class HostPool: ClientConnectionDelegate {
         super.init()
     }
 
+    deinit { clock?.cancel() }
+
     /// The context and SNI for a connection; the text names what is missing.
     static func tls(
         of host: UpstreamHost,
@@ -299,6 +301,13 @@ public final class HostPool: ClientConnectionDelegate {
     }
 
     var isUnused: Bool { open == 0 && waiters.isEmpty }
+
+    /// Has connections, and nobody uses them or waits for one.
+    var isResting: Bool {
+        guard waiters.isEmpty, connecting == 0, idle.count + shared.count == open else { return false }
+        for index in 0..<shared.count where shared[index].openStreams > 0 { return false }
+        return true
+    }
 }
 
 /// Marks a connection that has been ready once; its absence at `onClose` means that connecting failed.

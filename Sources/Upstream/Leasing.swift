@@ -23,8 +23,10 @@ extension ClusterRuntime {
             }
         let name = host.serverName(requestHost: requestHost)
         if let pool = host.pools.first(where: { $0.version == version && $0.serverName == name }) { return pool }
-        if host.pools.count >= 64, let unused = host.pools.firstIndex(where: \.isUnused) {
-            host.pools.remove(at: unused)
+        // Names come from requests: without a bound, whoever invents names would own a connection for each.
+        if host.pools.count >= 64 {
+            let old = host.pools.firstIndex(where: \.isUnused) ?? host.pools.firstIndex(where: \.isResting)
+            if let old { host.pools.remove(at: old).closeIdle() }
         }
         let pool = HostPool(host: host, serverName: name, version: version)
         host.pools.append(pool)

@@ -48,6 +48,8 @@ final class NameLookup: ResolverClient {
         self.loop = loop
     }
 
+    deinit { rest?.cancel() }
+
     func ask() {
         if !isStopped { resolver.resolve(name, family: family, client: self) }
     }

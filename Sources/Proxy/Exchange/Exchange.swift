@@ -109,7 +109,14 @@ final class Exchange: ServerStreamConsumer {
         clock.exchange = self
     }
 
-    deinit { body.release() }
+    // The clock stays scheduled when an exchange ends, and a stream may keep the attempt: neither may come back here.
+    deinit {
+        clock.cancel()
+        clock.exchange = nil
+        waiter.exchange = nil
+        attempt.exchange = nil
+        body.release()
+    }
 
     // MARK: beginning
 
