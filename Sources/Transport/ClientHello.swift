@@ -14,6 +14,8 @@ public struct ClientHello: Equatable, Sendable {
 
     /// A hello may span several records and carry large key shares, but not more than this.
     public static let bytesMax = 64 << 10
+    /// Each arrival is read from the start again; a hello in crumbs would cost far more than it is.
+    static let recordsMax = 128
 
     /// SNI in lower case, without a trailing dot; nil when the client sent none.
     public var serverName: String?
@@ -36,7 +38,10 @@ public struct ClientHello: Equatable, Sendable {
         // Handshake bytes of all records so far, without the record headers.
         var body: [UInt8] = []
         var at = 0
+        var records = 0
         while at + 5 <= bytes.count {
+            records += 1
+            guard records <= recordsMax else { return .malformed }
             guard bytes[at] == 22, bytes[at + 1] == 3 else { return .malformed }
             let length = Int(bytes[at + 3]) << 8 | Int(bytes[at + 4])
             guard length > 0, length <= (16 << 10) + 256 else { return .malformed }

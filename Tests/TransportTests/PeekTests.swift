@@ -112,6 +112,8 @@ import Transport
         #expect(ClientHelloTests.parse(Array("GET / HTTP/1.1\r\n".utf8)) == .notTLS)
         #expect(ClientHelloTests.parse([22, 3, 1, 0, 0, 0]) == .malformed)
         #expect(ClientHelloTests.parse([22, 3, 1, 0, 4, 2, 0, 0, 0]) == .malformed)
+        let crumbs = try ClientHelloTests.hello(name: "a.test", protocols: []).dropFirst(5)
+        #expect(ClientHelloTests.parse(crumbs.flatMap { [22, 3, 1, 0, 1, $0] }) == .malformed)
         let bytes = try ClientHelloTests.hello(name: "a.test", protocols: ["h2"])
         var random = SeededGenerator(seed: 11)
         for _ in 0..<5000 {

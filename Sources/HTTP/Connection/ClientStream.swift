@@ -34,6 +34,9 @@ open class ClientStreamConsumer {
 /// follows its `contentLength`, otherwise HTTP/1 uses chunked. A head with the field `upgrade` asks for an upgrade
 /// (extended CONNECT in HTTP/2); after a 101, or a 2xx to CONNECT, data is raw in both directions.
 public class ClientStream {
+    /// Informational responses that one exchange may bring. They pass by every watermark, so there must be an end.
+    static let informationalMax = 64
+
     public let connection: ClientConnection
     /// Dropped when the stream is over.
     public final var consumer: ClientStreamConsumer?

@@ -13,6 +13,7 @@ final class HTTP1ClientEngine: ClientEngine {
     private var decoder = ChunkDecoder()
     private var current: HTTP1ClientStream?
     private var isKeepAlive = true
+    private var informationalCount = 0
     private let notice = AvailabilityNotice()
 
     init(_ client: ClientConnection) {
@@ -28,6 +29,7 @@ final class HTTP1ClientEngine: ClientEngine {
     override func open(_ consumer: ClientStreamConsumer, isReused: Bool) -> ClientStream? {
         let stream = HTTP1ClientStream(connection: client, consumer: consumer, isReused: isReused, engine: self)
         current = stream
+        informationalCount = 0
         return stream
     }
 
@@ -94,6 +96,10 @@ final class HTTP1ClientEngine: ClientEngine {
         if status < 200 && status != 101 {
             if head.contentLength != nil || parser.isChunked {
                 return fail(.malformed("content in an informational response"))
+            }
+            informationalCount &+= 1
+            if informationalCount > ClientStream.informationalMax {
+                return fail(.malformed("too many informational responses"))
             }
             stream.consumer?.onInformational(stream, head)
             return used

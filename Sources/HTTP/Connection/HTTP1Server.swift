@@ -24,6 +24,8 @@ final class HTTP1ServerEngine: ServerEngine {
     /// No request follows the current one.
     var isLast = false
     private var hasInputEnded = false
+    /// The next request waits until the client has read what was sent.
+    private var isHeldBack = false
     /// Body bytes since the last look at the rate.
     var bodyBytes: UInt64 = 0
     var phaseStart: MonotonicTime
@@ -47,6 +49,12 @@ final class HTTP1ServerEngine: ServerEngine {
         while at < count && transport.isOpen {
             switch input {
             case .head:
+                // Who pipelines requests and reads no answers must not fill our memory with them.
+                if !transport.isWritable {
+                    isHeldBack = true
+                    transport.pauseReading()
+                    return at
+                }
                 let used = receiveHead(bytes + at, count &- at)
                 if used <= 0 { return used < 0 ? count : at }
                 at &+= used
@@ -240,6 +248,10 @@ final class HTTP1ServerEngine: ServerEngine {
     }
 
     override func writable() {
+        if isHeldBack {
+            isHeldBack = false
+            transport.resumeReading()
+        }
         guard let current, !current.isClosed else { return }
         current.consumer?.onWritable(current)
     }

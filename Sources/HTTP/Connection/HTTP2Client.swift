@@ -155,6 +155,12 @@ final class HTTP2ClientSession: HTTP2Session {
             return
         }
         if head.status < 200 {
+            stream.informationalCount &+= 1
+            if stream.informationalCount > ClientStream.informationalMax {
+                reset(stream, .enhanceYourCalm)
+                close(stream, .malformed("too many informational responses"))
+                return
+            }
             face.consumer?.onInformational(face, head)
             return
         }

@@ -33,6 +33,7 @@ final class HTTP2Stream {
     var flaw: StaticString?
     /// The final head was delivered: what comes now are trailers.
     var hasHead = false
+    var informationalCount = 0
     var isExtendedConnect = false
     /// Received and not yet returned to the peer's window.
     var unconsumed = 0
