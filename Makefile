@@ -15,7 +15,7 @@ OWN_SOURCES := git ls-files -z -- Package.swift 'Sources/*.swift' 'Tests/*.swift
 ENVOY_VENV := .build/envoy-venv
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help deps bench-deps run test demo bench release debug unit e2e differential tidy format fuzz clean
+.PHONY: help deps bench-deps run test demo bench release debug unit e2e differential tidy format fuzz asan tsan clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,8 +71,22 @@ bench-deps: deps
 bench: release bench-deps ## CPU per request beside nginx, HAProxy, Envoy, nghttpx (QUICK=1: a few rows)
 	python3 Benchmarks/bench.py $(if $(QUICK),--quick)
 
-fuzz: deps ## longer fuzz runs of every parser
+fuzz: deps ## libFuzzer on every parser, FUZZ_SECONDS (600) each; see Fuzz/README.md
 	Fuzz/run.sh
+
+# Swift's runtime keeps metadata for ever, which the leak check cannot tell from leaks; the soak run watches memory.
+ASAN := detect_leaks=0
+TSAN := halt_on_error=0:suppressions=$(CURDIR)/Tests/tsan.supp
+
+asan: deps ## unit and end-to-end tests under AddressSanitizer, in debug and in optimised form
+	$(SWIFT) build --build-tests --sanitize=address --scratch-path .build-asan $(CHECKS)
+	ASAN_OPTIONS=$(ASAN) $(SWIFT) test --skip-build --sanitize=address --scratch-path .build-asan
+	$(SWIFT) build -c release --product gatehouse --sanitize=address --scratch-path .build-asan $(CHECKS)
+	Tests/EndToEnd/sanitized.sh .build-asan/release/gatehouse
+
+tsan: deps ## unit tests under ThreadSanitizer
+	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build-tsan $(CHECKS)
+	TSAN_OPTIONS=$(TSAN) $(SWIFT) test --skip-build --sanitize=thread --scratch-path .build-tsan
 
 clean: ## remove build products
 	rm -rf .build .bench

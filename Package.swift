@@ -23,6 +23,19 @@ func tests(_ name: String, of rooms: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: rooms, swiftSettings: strict)
 }
 
+// The fuzzers link libFuzzer, which brings its own `main`; Fuzz/run.sh sets this.
+let fuzzers: [Target] =
+    Context.environment["GATEHOUSE_FUZZ"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "gatehouse-fuzz",
+            dependencies: ["FuzzTargets"],
+            path: "Fuzz/Driver",
+            swiftSettings: strict
+        )
+    ]
+
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -87,6 +100,11 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // Parsers behind one function each, for the fuzzers and for replaying what they found.
+        room(
+            "FuzzTargets",
+            imports: ["Base", "CSys", "Transport", "HTTP", "XDS", "Resources", "Routing", "Proxy"]
+        ),
         room(
             "TestSupport",
             imports: ["Base", "Crypto", "XDS", "Resources", "Registry", "Translation", "Routing", "Transport", "HTTP"]
@@ -111,7 +129,8 @@ let package = Package(
             "ProxyTests",
             of: ["Proxy", "Upstream", "Routing", "XDS", "HTTP", "Transport", "Telemetry", "Crypto", "Base", "CSys"]
         ),
+        tests("FuzzTargetsTests", of: ["FuzzTargets"]),
         tests("TidyTests", of: []),
-    ],
+    ] + fuzzers,
     swiftLanguageModes: [.v6]
 )

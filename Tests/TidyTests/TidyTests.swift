@@ -40,7 +40,8 @@ import Testing
     static let rooms = [
         "CSys", "COpenSSL", "CNghttp2", "CZlib", "CCares", "CRE2",
         "Base", "Crypto", "Telemetry", "Transport", "HTTP", "Serving", "XDS", "Resources", "Store", "AdminAPI",
-        "Registry", "Translation", "Discovery", "Identity", "Routing", "Upstream", "Proxy", "gatehouse", "TestSupport",
+        "Registry", "Translation", "Discovery", "Identity", "Routing", "Upstream", "Proxy", "gatehouse", "FuzzTargets",
+        "TestSupport",
     ]
 
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -183,6 +183,11 @@ static inline long gh_recv(int fd, void *p, size_t n) { return recv(fd, p, n, 0)
 
 static inline void gh_close(int fd) { close(fd); }
 
+/// A connected pair of non-blocking byte streams with close-on-exec set; 0, or -1 with errno.
+static inline int gh_stream_pair(int fds[2]) {
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds);
+}
+
 static inline int gh_shutdown_write(int fd) { return shutdown(fd, SHUT_WR); }
 
 static const unsigned gh_epoll_in = EPOLLIN, gh_epoll_out = EPOLLOUT, gh_epoll_rdhup = EPOLLRDHUP;

@@ -96,6 +96,16 @@ public final class ClientConnection: ConnectionHandler {
         transport.handler = self
     }
 
+    /// Speaks over a connection that is open already, such as one half of a socket pair. `onReady` comes at once.
+    package init(over transport: Connection, options: ClientOptions, delegate: ClientConnectionDelegate) {
+        self.options = options
+        self.delegate = delegate
+        self.transport = transport
+        super.init()
+        transport.handler = self
+        onOpen(transport)
+    }
+
     /// A stream can be opened now.
     public var canOpenStream: Bool {
         isReady && !isRetired && transport.isOpen && (engine?.canOpenStream ?? false)

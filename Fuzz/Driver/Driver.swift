@@ -1,0 +1,51 @@
+internal import Base
+internal import FuzzTargets
+internal import Glibc
+
+/// `gatehouse-fuzz TARGET [libFuzzer options] [corpus folders]`: feeds one target under libFuzzer.
+@main struct Driver {
+    nonisolated(unsafe) private static var target = FuzzTarget.json
+
+    static func main() {
+        guard CommandLine.argc > 1, let chosen = FuzzTarget(rawValue: CommandLine.arguments[1]) else {
+            let names = FuzzTarget.allCases.map(\.rawValue).joined(separator: " ")
+            fputs("usage: gatehouse-fuzz TARGET [options] [corpus]\ntargets: \(names)\n", stderr)
+            exit(2)
+        }
+        target = chosen
+        // libFuzzer sees the arguments without the target's name, and a bound on the input's size.
+        var arguments = CommandLine.arguments
+        arguments.remove(at: 1)
+        arguments.insert("-max_len=\(chosen.bytesMax)", at: 1)
+        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        var count = Int32(arguments.count)
+        let status = words.withUnsafeMutableBufferPointer { words in
+            var base = words.baseAddress
+            return runDriver(&count, &base) { bytes, size in
+                feed(UnsafeRawBufferPointer(start: bytes, count: size))
+                return 0
+            }
+        }
+        exit(status)
+    }
+
+    /// A finding ends the process like a crash, so that libFuzzer keeps the input.
+    static func feed(_ bytes: UnsafeRawBufferPointer) {
+        do throws(FuzzFinding) { try target.run(bytes) } catch {
+            fputs("finding: \(error)\n", stderr)
+            abort()
+        }
+    }
+}
+
+/// libFuzzer's entry for programs with a `main` of their own.
+@_silgen_name("LLVMFuzzerRunDriver")
+private func runDriver(
+    _ argc: UnsafeMutablePointer<Int32>,
+    _ argv: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
+    _ callback: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int32
+) -> Int32
+
+/// The archive of libFuzzer holds a `main` that asks for this; it is never called.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func testOneInput(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> Int32 { 0 }
