@@ -15,7 +15,7 @@ OWN_SOURCES := git ls-files -z -- Package.swift 'Sources/*.swift' 'Tests/*.swift
 ENVOY_VENV := .build/envoy-venv
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help deps bench-deps run test demo bench release debug unit e2e differential tidy format fuzz asan tsan clean
+.PHONY: help deps bench-deps run test demo bench release debug unit e2e differential tidy format fuzz asan tsan soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ asan: deps ## unit and end-to-end tests under AddressSanitizer, in debug and in 
 tsan: deps ## unit tests under ThreadSanitizer
 	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build-tsan $(CHECKS)
 	TSAN_OPTIONS=$(TSAN) $(SWIFT) test --skip-build --sanitize=thread --scratch-path .build-tsan
+
+soak: release ## mixed load for SOAK_SECONDS (1200): memory and descriptors must not grow
+	python3 Tests/EndToEnd/soak.py --seconds $(or $(SOAK_SECONDS),1200)
 
 clean: ## remove build products
 	rm -rf .build .bench

@@ -84,7 +84,7 @@ public final class ClusterRuntime {
     }
 
     deinit {
-        sweepTimer?.cancel()
+        for clock in [clocks.sweep, clocks.warmup, clocks.checks, clocks.names] { clock?.cancel() }
         statistics.deallocate()
         tcp.deallocate()
     }
