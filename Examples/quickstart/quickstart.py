@@ -255,7 +255,7 @@ class Quickstart:
         return answer["status"]["token"]
 
     def start_sidecar(self, name, version, account="reviews", app="reviews", namespace="default", token=True,
-                      reuse=None):
+                      reuse=None, extra=()):
         state = os.path.join(self.folder, "sidecars", name)
         os.makedirs(state, mode=0o700, exist_ok=True)
         ready = os.path.join(state, "ready.json")
@@ -272,7 +272,7 @@ class Quickstart:
             self.binary, "sidecar", "--control-plane", f"127.0.0.1:{self.ports['xds']}",
             "--ca-file", os.path.join(self.data, "root-cert.pem"), "--token-file", token_file,
             "--namespace", namespace, "--service-account", account, "--workload", name, "--state-dir", state,
-            "--labels", ",".join(f"{k}={v}" for k, v in labels.items()),
+            "--labels", ",".join(f"{k}={v}" for k, v in labels.items()), *extra,
             "--app", f"{ports['app']}:http:http", "--inbound-listen", f"127.0.0.1:{ports['inbound']}",
             "--outbound-listen", f"127.0.0.1:{ports['outbound']}", "--admin-listen", f"127.0.0.1:{ports['admin']}",
             "--ready-file", ready, "--", sys.executable, os.path.join(HERE, "reviews.py"),

@@ -113,7 +113,7 @@ public struct MeshSnapshot: Sendable {
     public func meshRouting(for scope: SidecarScope, namespace: String) -> BoundRouting {
         BoundRouting(
             (boundRouting["mesh"]?.all ?? []).filter { rules in
-                (rules.namespace == namespace || rules.exportTo.isVisible(in: namespace))
+                rules.isVisible(in: namespace)
                     && rules.hosts.contains { scope.imports($0, namespace: rules.namespace) }
             }
         )

@@ -17,7 +17,7 @@ public struct RoutingRules: Sendable {
     public var delegates: [ResourceKey]
 
     /// Gateways use only what is exported to their namespace.
-    public func isVisible(in other: String) -> Bool { namespace == other || exportTo.isVisible(in: other) }
+    public func isVisible(in other: String) -> Bool { exportTo.isVisible(in: other) }
 }
 
 /// Makes `RoutingRules` of VirtualServices: expands names, merges delegates.

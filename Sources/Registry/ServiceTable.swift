@@ -17,9 +17,7 @@ public struct ServiceTable: Sendable {
     /// ServiceEntry, else the first namespace in alphabetical order. Nil when none is visible there.
     public func service(named hostname: String, callerNamespace: String) -> MeshService? {
         guard let candidates = byHostname[hostname] else { return nil }
-        let visible = candidates.filter {
-            $0.namespace == callerNamespace || $0.exportTo.isVisible(in: callerNamespace)
-        }
+        let visible = candidates.filter { $0.exportTo.isVisible(in: callerNamespace) }
         return visible.first { $0.namespace == callerNamespace } ?? visible.first
     }
 

@@ -1,6 +1,7 @@
 /// The namespaces that may see a resource (`exportTo`).
 ///
-/// Source: `.` is the resource's own namespace, `*` every namespace, `~` nobody; absent means every namespace.
+/// Source: `.` is the resource's own namespace, `*` every namespace, `~` nobody; absent means every namespace. A list
+/// without `.` leaves the own namespace out, except for DestinationRules.
 public struct Visibility: Hashable, Sendable {
     public var isPublic: Bool
     public var namespaces: Set<String>

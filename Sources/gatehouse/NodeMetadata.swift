@@ -5,8 +5,9 @@ internal import XDS
 
 /// The metadata that our proxies send about themselves, and what translation makes of any proxy's.
 ///
-/// Keys LABELS, NAMESPACE, SERVICE_ACCOUNT and WORKLOAD_NAME are Istio's. Ours are PORT_MAP (declared port to
-/// `ADDR:PORT`), BIND_ADDRESS, OUTBOUND_LISTEN, and APP_PORTS (objects with name, protocol, port, listen).
+/// Keys LABELS, NAMESPACE, SERVICE_ACCOUNT, WORKLOAD_NAME and AUTO_REGISTER_GROUP are Istio's. Ours are PORT_MAP
+/// (declared port to `ADDR:PORT`), BIND_ADDRESS, OUTBOUND_LISTEN, and APP_PORTS (objects with name, protocol, port,
+/// listen).
 enum NodeMetadata {
     static let userAgent = "gatehouse"
 
@@ -59,6 +60,9 @@ enum NodeMetadata {
             role: role
         )
     }
+
+    /// The WorkloadGroup whose template its WorkloadEntry follows. Source: Istio's AUTO_REGISTER_GROUP.
+    static func workloadGroup(_ node: Node) -> String? { text(node.metadata["AUTO_REGISTER_GROUP"]) }
 
     static func serviceAccount(_ node: Node) -> String { text(node.metadata["SERVICE_ACCOUNT"]) ?? "default" }
 

@@ -28,7 +28,7 @@ actor Registrations {
     }
 
     func connected(_ node: Node) async {
-        guard let resource = Self.entry(for: node) else { return }
+        guard let resource = entry(for: node) else { return }
         let key = resource.key
         connections[key, default: 0] += 1
         removals.removeValue(forKey: key)?.cancel()
@@ -74,15 +74,33 @@ actor Registrations {
         return ResourceKey(.workloadEntry, namespace: node.namespace, name: node.name)
     }
 
-    private static func entry(for node: Node) -> Resource? {
+    /// What the WorkloadGroup that the sidecar names adds; nothing where it names none, nil where it does not exist.
+    ///
+    /// What the sidecar says of itself counts first. A change of the group is seen at its next connection.
+    private static func group(of node: Node, in current: ResourceSet) -> WorkloadGroupSpec? {
+        guard let name = NodeMetadata.workloadGroup(node) else { return WorkloadGroupSpec() }
+        let key = ResourceKey(.workloadGroup, namespace: node.namespace, name: name)
+        guard let stored = current[key], case .workloadGroup(let spec) = stored.spec else { return nil }
+        return spec
+    }
+
+    private func entry(for node: Node) -> Resource? {
         guard node.role == .sidecar, node.flavor == .gatehouse, let proxy = NodeMetadata.proxyNode(node),
             case .sidecar(let places) = proxy.role
         else { return nil }
+        guard let group = Self.group(of: node, in: store.current) else {
+            Log.error("registration of \(node.name): there is no WorkloadGroup of the name it was started with")
+            return nil
+        }
+        let template = group.template ?? WorkloadEntrySpec()
+        var names = template.labels.merging(group.metadata?.labels ?? [:]) { $1 }
+        names.merge(node.labels) { $1 }
         var labels = JSONObject()
-        for (key, value) in node.labels.sorted(by: { $0.key < $1.key }) { labels[key] = .string(value) }
+        for (key, value) in names.sorted(by: { $0.key < $1.key }) { labels[key] = .string(value) }
         // Istio's mark of a workload that accepts mesh mutual TLS: whoever calls it uses the mesh certificate.
         labels["security.istio.io/tlsMode"] = "istio"
         var ports = JSONObject()
+        for (name, port) in template.ports.sorted(by: { $0.key < $1.key }) { ports[name] = .int(Int64(port)) }
         for port in places.inbound { ports[port.name] = .int(Int64(port.listenPort)) }
         let address = places.inbound.first?.listenAddress ?? node.address
         var spec: JSONObject = [
@@ -90,12 +108,19 @@ actor Registrations {
             "ports": .object(ports), "labels": .object(labels), "serviceAccount": .string(proxy.serviceAccount),
         ]
         let place = [node.locality.region, node.locality.zone, node.locality.subZone].filter { !$0.isEmpty }
-        if !place.isEmpty { spec["locality"] = .string(place.joined(separator: "/")) }
+        let locality = place.isEmpty ? template.locality ?? "" : place.joined(separator: "/")
+        if !locality.isEmpty { spec["locality"] = .string(locality) }
+        if let weight = template.weight { spec["weight"] = .int(Int64(weight)) }
+        var annotations = JSONObject()
+        for (key, value) in (group.metadata?.annotations ?? [:]).sorted(by: { $0.key < $1.key }) {
+            annotations[key] = .string(value)
+        }
+        annotations[Self.annotation] = "sidecar"
         let manifest: JSONValue = [
             "apiVersion": "networking.istio.io/v1", "kind": "WorkloadEntry",
             "metadata": [
                 "name": .string(node.name), "namespace": .string(node.namespace), "labels": .object(labels),
-                "annotations": .object([annotation: "sidecar"]),
+                "annotations": .object(annotations),
             ],
             "spec": .object(spec),
         ]

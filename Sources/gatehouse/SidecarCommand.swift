@@ -38,6 +38,9 @@ struct SidecarCommand: AsyncParsableCommand, LongRunning {
     @Option(help: "Where it runs: REGION[/ZONE[/SUBZONE]].")
     var locality: String = ""
 
+    @Option(help: "WorkloadGroup of its namespace whose metadata and template its WorkloadEntry takes over.")
+    var workloadGroup: String?
+
     @Option(help: "A port of the application: PORT[:NAME[:PROTOCOL]]; may be repeated.")
     var app: [String] = []
 
@@ -114,6 +117,10 @@ struct SidecarCommand: AsyncParsableCommand, LongRunning {
             )
         }
         let reachable = inbound.address.isUnspecified ? "127.0.0.1" : inbound.address.description
+        var extra: [String: MetadataValue] = [
+            "OUTBOUND_LISTEN": .string(outbound.description), "APP_PORTS": .list(apps),
+        ]
+        if let workloadGroup { extra["AUTO_REGISTER_GROUP"] = .string(workloadGroup) }
         var node = NodeMetadata.node(
             role: .sidecar,
             address: reachable,
@@ -121,7 +128,7 @@ struct SidecarCommand: AsyncParsableCommand, LongRunning {
             namespace: namespace,
             serviceAccount: serviceAccount,
             labels: try Flags.labels(labels, "--labels"),
-            extra: ["OUTBOUND_LISTEN": .string(outbound.description), "APP_PORTS": .list(apps)]
+            extra: extra
         )
         node.locality = Flags.locality(locality)
         return node

@@ -20,6 +20,8 @@ import test_egress  # noqa: F401
 import test_api  # noqa: F401
 import test_envoy  # noqa: F401
 import test_bookinfo  # noqa: F401
+import test_seed  # noqa: F401
+import test_traffic  # noqa: F401
 import test_changes  # noqa: F401
 import test_failures  # noqa: F401
 from quickstart import Quickstart

@@ -41,6 +41,21 @@ enum Unsupported {
                 answer: .warned,
                 hint: "the sidecar's connection says who lives"
             ),
+            Row(kind: .workloadGroup, path: "spec.template.network", answer: .warned, hint: network),
+            Row(
+                kind: .workloadGroup,
+                path: "spec.template.address",
+                answer: .warned,
+                hint: "the sidecar says where it is reached"
+            ),
+            Row(
+                kind: .workloadGroup,
+                path: "spec.template.serviceAccount",
+                answer: .warned,
+                hint: "the sidecar's certificate says whose it is"
+            ),
+            Row(kind: .workloadEntry, path: "spec.network", answer: .warned, hint: network),
+            Row(kind: .serviceEntry, path: "spec.endpoints[].network", answer: .warned, hint: network),
             Row(kind: .proxyConfig, path: "spec.concurrency", answer: .warned, hint: "write --workers where it starts"),
             Row(
                 kind: .proxyConfig,
@@ -72,6 +87,7 @@ enum Unsupported {
         ] + policies + serverTLS
 
     private static let subnets = "connections are told apart by port, server name and host"
+    private static let network = "all endpoints are reached directly"
     private static let claims = "requests are not matched by JWT claims"
 
     /// What the server side of TLS cannot check yet.
