@@ -48,6 +48,9 @@ extension Duration {
 
     /// Whole milliseconds, rounded toward zero.
     @inlinable public var wholeMilliseconds: Int64 { wholeNanoseconds / 1_000_000 }
+
+    /// As a distance into the future: nothing below zero.
+    @inlinable public var nanosecondsFromNow: UInt64 { UInt64(max(0, wholeNanoseconds)) }
 }
 
 /// Where time comes from. Production reads the kernel; tests turn a dial.

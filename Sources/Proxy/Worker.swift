@@ -17,7 +17,7 @@ final class Worker: @unchecked Sendable {
         private var entries = [(choice: ClusterChoice?, cluster: ClusterRuntime?)](repeating: (nil, nil), count: size)
 
         private static func slot(_ choice: ClusterChoice) -> Int {
-            let bits = UInt(bitPattern: ObjectIdentifier(choice).hashValue)
+            let bits = UInt(bitPattern: ObjectIdentifier(choice))
             return Int(bitPattern: (bits >> 4 ^ bits >> 12) & UInt(size &- 1))
         }
 
@@ -85,6 +85,8 @@ final class Worker: @unchecked Sendable {
     /// By label text; only routes with a statistics prefix have any.
     private var routeStatistics: [String: RouteStatistics] = [:]
     private var idleExchanges: [Exchange] = []
+    /// Exchanges hold this worker; it holds none any more.
+    private var isOver = false
     private var drainDeadline: MonotonicTime?
     private var drainCompletion: (@Sendable () -> Void)?
     private var dateSecond: Int64 = -1
@@ -179,7 +181,7 @@ final class Worker: @unchecked Sendable {
     func takeExchange() -> Exchange { idleExchanges.popLast() ?? Exchange(worker: self) }
 
     func giveBack(_ exchange: Exchange) {
-        if idleExchanges.count < 1024 { idleExchanges.append(exchange) }
+        if idleExchanges.count < 1024, !isOver { idleExchanges.append(exchange) }
     }
 
     // MARK: draining
@@ -208,6 +210,8 @@ final class Worker: @unchecked Sendable {
     }
 
     func closeEverything() {
+        isOver = true
+        idleExchanges = []
         for runtime in listeners.values {
             runtime.closeSockets()
             runtime.closeAll()

@@ -52,6 +52,8 @@ public struct HostTable: Sendable {
     private let suffixes: Names
     private let prefixes: Names
     private let fallback: Int32
+    /// Some domain is more than `*`.
+    private let hasNames: Bool
 
     /// - Parameter domains: for each virtual host, in order, its domains.
     /// - Throws: a domain that occurs twice, is empty, or has an asterisk in the middle or on both sides.
@@ -90,12 +92,14 @@ public struct HostTable: Sendable {
         self.suffixes = Names(suffixes, fromEnd: true)
         self.prefixes = Names(prefixes, fromEnd: false)
         self.fallback = fallback
+        hasNames = !exact.isEmpty || !suffixes.isEmpty || !prefixes.isEmpty
     }
 
     /// The index of the virtual host for `authority`; nil when none takes it.
     ///
     /// - Parameter ignoresPort: whether `:8080` at the end is cut off before looking.
     public func find(_ authority: UnsafeRawBufferPointer, ignoresPort: Bool) -> Int? {
+        if !hasNames { return fallback < 0 ? nil : Int(fallback) }
         let host = ignoresPort ? Self.withoutPort(authority) : authority
         var best = findFromEnd(host)
         if best < 0, !prefixes.isEmpty { best = findFromStart(host) }

@@ -49,6 +49,8 @@ public final class ConnectionFacts {
     public let tlsVersion: [UInt8]
     public let tlsCipher: [UInt8]
     public let peer: Peer?
+    /// The peer showed a certificate.
+    public let isMutual: Bool
 
     public init(
         directRemote: SocketAddress,
@@ -66,6 +68,7 @@ public final class ConnectionFacts {
         self.tlsVersion = tlsVersion
         self.tlsCipher = tlsCipher
         self.peer = peer
+        isMutual = peer != nil
     }
 }
 

@@ -91,6 +91,8 @@ public final class ForwardAction: Sendable {
     /// What the upstream is told in `x-envoy-expected-rq-timeout-ms`: the limit of a try, or else of the exchange, in
     /// milliseconds; empty when there is neither.
     public let expectedTimeout: [UInt8]
+    /// `timeout` in nanoseconds.
+    public let timeoutNanoseconds: UInt64
     /// Overrides the listener's stream idle timeout; nil inherits, `.zero` is off.
     public let idleTimeout: Duration?
     /// Overrides the listener's maximum stream duration; nil inherits, `.zero` is off.
@@ -135,6 +137,7 @@ public final class ForwardAction: Sendable {
     ) {
         self.target = target
         self.timeout = timeout
+        timeoutNanoseconds = timeout.nanosecondsFromNow
         let limits = [retry?.perTryTimeout ?? .zero, timeout].first { $0 > .zero }
         expectedTimeout = limits.map { Array(String($0.wholeNanoseconds / 1_000_000).utf8) } ?? []
         self.idleTimeout = idleTimeout

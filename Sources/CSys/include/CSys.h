@@ -3,3 +3,5 @@
 #include "gh_includes.h"
 #include "gh_sockets.h"
 #include "gh_process.h"
+#include "gh_blocks.h"
+#include "gh_memory.h"

@@ -56,20 +56,40 @@ public final class MessageHead {
     /// Field names listed in `Connection` beyond close, keep-alive and upgrade.
     var hasNominations = false
 
-    /// The default keeps all three blocks below the size that the allocator serves from its per-thread cache.
-    public init(byteCapacity: Int = 1000) {
-        blockCapacity = max(byteCapacity, 64)
-        block = .allocate(capacity: blockCapacity + SpillBuffer.slack)
-        fieldCapacity = 24
-        fields = .allocate(capacity: fieldCapacity)
-        firsts = .allocate(capacity: KnownField.slots)
+    /// One pooled block holds the lookup table, the field table and the bytes of an ordinary head.
+    private let storage: UnsafeMutableRawPointer
+    private static let fieldsOffset = KnownField.slots * MemoryLayout<UInt16>.stride
+    private static let inlineFields = 24
+    private static let bytesOffset = fieldsOffset + inlineFields * MemoryLayout<Field>.stride
+    private static let inlineBytes = Int(gh_block_bytes) - bytesOffset - SpillBuffer.slack
+
+    /// - Parameter byteCapacity: room to make at once; an ordinary head has about 1,400 bytes anyway.
+    public init(byteCapacity: Int = 0) {
+        storage = gh_block_take()
+        firsts = storage.bindMemory(to: UInt16.self, capacity: KnownField.slots)
         firsts.initialize(repeating: 0, count: KnownField.slots)
+        fields = (storage + Self.fieldsOffset).bindMemory(to: Field.self, capacity: Self.inlineFields)
+        fieldCapacity = Self.inlineFields
+        block = (storage + Self.bytesOffset).bindMemory(to: UInt8.self, capacity: Self.inlineBytes)
+        blockCapacity = Self.inlineBytes
+        if byteCapacity > Self.inlineBytes {
+            block = .allocate(capacity: byteCapacity + SpillBuffer.slack)
+            blockCapacity = byteCapacity
+        }
     }
 
     deinit {
-        block.deallocate()
-        fields.deallocate()
-        firsts.deallocate()
+        releaseBlock()
+        releaseFields()
+        gh_block_give(storage)
+    }
+
+    private func releaseBlock() {
+        if UnsafeMutableRawPointer(block) != storage + Self.bytesOffset { block.deallocate() }
+    }
+
+    private func releaseFields() {
+        if UnsafeMutableRawPointer(fields) != storage + Self.fieldsOffset { fields.deallocate() }
     }
 
     // MARK: Start line
@@ -188,7 +208,7 @@ public final class MessageHead {
         while grown < used &+ extra { grown &*= 2 }
         let larger = MutableBytePointer.allocate(capacity: grown + SpillBuffer.slack)
         memcpy(larger, block, used)
-        block.deallocate()
+        releaseBlock()
         block = larger
         blockCapacity = grown
         return true
@@ -210,7 +230,7 @@ public final class MessageHead {
     func growFields() {
         let larger = UnsafeMutablePointer<Field>.allocate(capacity: fieldCapacity * 2)
         larger.update(from: fields, count: fieldCount)
-        fields.deallocate()
+        releaseFields()
         fields = larger
         fieldCapacity *= 2
     }
@@ -233,17 +253,34 @@ extension UnsafeRawBufferPointer {
 
 /// Whether every byte may stand in a field name (RFC 9110 §5.6.2), and there is at least one.
 func isToken(_ text: UnsafeRawBufferPointer) -> Bool {
-    for b in text {
-        switch b {
-        case 0x30...0x39, 0x41...0x5A, 0x5E...0x7A, 0x7C, 0x7E, 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E: continue
-        default: return false
-        }
+    guard let p = text.baseAddress?.assumingMemoryBound(to: UInt8.self), text.count > 0 else { return false }
+    var i = 0
+    while i < text.count {
+        let b = UInt64(p[i])
+        // One bit for each of 128 characters: digits and `!#$%&'*+-.`, letters and `^_`|~`.
+        let allowed: UInt64 = b < 64 ? 0x03FF_6CFA_0000_0000 : 0x57FF_FFFF_C7FF_FFFE
+        if b > 127 || allowed >> (b & 63) & 1 == 0 { return false }
+        i &+= 1
     }
-    return !text.isEmpty
+    return true
 }
 
 /// Whether every byte may stand in a field value: no control characters but tab.
 func isFieldValue(_ text: UnsafeRawBufferPointer) -> Bool {
-    for b in text where (b < 0x20 && b != 9) || b == 0x7F { return false }
+    var i = 0
+    while i &+ 8 <= text.count {
+        let x = text.loadUnaligned(fromByteOffset: i, as: UInt64.self)
+        let y = x ^ 0x7F7F_7F7F_7F7F_7F7F
+        let low = (x &- 0x2020_2020_2020_2020) & ~x
+        let del = (y &- 0x0101_0101_0101_0101) & ~y
+        // Eight at a time while nothing looks suspicious; a tab, or a false alarm, is judged byte by byte.
+        if (low | del) & 0x8080_8080_8080_8080 != 0 { break }
+        i &+= 8
+    }
+    while i < text.count {
+        let b = text[i]
+        if (b < 0x20 && b != 9) || b == 0x7F { return false }
+        i &+= 1
+    }
     return true
 }

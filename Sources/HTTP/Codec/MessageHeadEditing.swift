@@ -46,13 +46,17 @@ extension MessageHead {
     func appendLine(_ id: KnownField, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool {
         let size = name.count &+ value.count &+ 4
         let start = used
-        // Room first, so that storing cannot move the block between the two copies of a view of ourselves.
-        let owns = value.baseAddress.map { owned($0) } ?? nil
-        let ownsName = name.baseAddress.map { owned($0) } ?? nil
-        guard reserve(size) else { return false }
+        var nameSource = name.baseAddress
+        var valueSource = value.baseAddress
+        if start &+ size > blockCapacity {
+            // The block moves, and with it what are views of ourselves.
+            let owns = valueSource.map { owned($0) } ?? nil
+            let ownsName = nameSource.map { owned($0) } ?? nil
+            guard reserve(size) else { return false }
+            if let ownsName { nameSource = UnsafeRawPointer(block + ownsName) }
+            if let owns { valueSource = UnsafeRawPointer(block + owns) }
+        }
         let out = block + start
-        let nameSource = ownsName.map { UnsafeRawPointer(block + $0) } ?? name.baseAddress
-        let valueSource = owns.map { UnsafeRawPointer(block + $0) } ?? value.baseAddress
         if let nameSource { memcpy(out, nameSource, name.count) }
         out[name.count] = 58
         out[name.count &+ 1] = 32

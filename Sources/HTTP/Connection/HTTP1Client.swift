@@ -5,7 +5,8 @@ internal import Transport
 final class HTTP1ClientEngine: ClientEngine {
     enum Input { case idle, head, fixed, chunked, trailers, untilClose, raw, dead }
 
-    unowned(unsafe) let client: ClientConnection
+    /// It holds this engine, until the connection is closed.
+    let client: ClientConnection
     let transport: Connection
     private let token: BytePointer
     var input = Input.idle
@@ -46,15 +47,7 @@ final class HTTP1ClientEngine: ClientEngine {
                 let used = receiveHead(bytes + at, count &- at)
                 if used <= 0 { return used < 0 ? count : at }
                 at &+= used
-            case .fixed:
-                let used = Int(min(left, UInt64(count &- at)))
-                left &-= UInt64(used)
-                deliver(bytes + at, used)
-                at &+= used
-                if left == 0 {
-                    noteRest(count &- at)
-                    completeResponse()
-                }
+            case .fixed: at &+= receiveFixed(bytes + at, count &- at)
             case .chunked:
                 guard receiveChunked(bytes, count, &at) else { return count }
             case .trailers:
@@ -74,6 +67,19 @@ final class HTTP1ClientEngine: ClientEngine {
             if transport.isReadingPaused && at < count { return at }
         }
         return at
+    }
+
+    /// The stream is taken up once for the piece and for the end that may follow it.
+    private func receiveFixed(_ p: BytePointer, _ count: Int) -> Int {
+        let used = Int(min(left, UInt64(count)))
+        left &-= UInt64(used)
+        guard let stream = current else { return used }
+        if !stream.isClosed { stream.consumer?.onData(stream, UnsafeRawBufferPointer(start: p, count: used)) }
+        if left == 0 {
+            noteRest(count &- used)
+            if current === stream { completeResponse(stream) }
+        }
+        return used
     }
 
     private func deliver(_ p: BytePointer, _ count: Int) {
@@ -190,7 +196,10 @@ final class HTTP1ClientEngine: ClientEngine {
     }
 
     private func completeResponse() {
-        guard let stream = current else { return }
+        if let stream = current { completeResponse(stream) }
+    }
+
+    private func completeResponse(_ stream: HTTP1ClientStream) {
         input = .idle
         stream.isResponseComplete = true
         stream.consumer?.onEnd(stream)

@@ -3,7 +3,7 @@ internal import Transport
 
 /// One HTTP/1 exchange on the client side.
 final class HTTP1ClientStream: ClientStream {
-    private unowned(unsafe) let engine: HTTP1ClientEngine
+    private let engine: HTTP1ClientEngine
     private var framing = OutgoingFraming.none
     private var owed: UInt64 = 0
     private(set) var method = Method.get

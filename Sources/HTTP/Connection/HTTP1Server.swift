@@ -13,7 +13,8 @@ final class HTTP1ServerEngine: ServerEngine {
     /// How long an idle connection stays open once the server drains.
     static let drainGrace = Duration.milliseconds(500)
 
-    unowned(unsafe) let server: ServerConnection
+    /// It holds this engine, until the connection is closed.
+    let server: ServerConnection
     let transport: Connection
     private let token: BytePointer
     let timer: HTTP1ServerTimer

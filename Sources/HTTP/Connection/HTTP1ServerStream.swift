@@ -3,7 +3,7 @@ internal import Transport
 
 /// One HTTP/1 exchange on the server side: writes the response straight into the connection's gathered output.
 final class HTTP1ServerStream: ServerStream {
-    private unowned(unsafe) let engine: HTTP1ServerEngine
+    private let engine: HTTP1ServerEngine
     private var framing = OutgoingFraming.none
     /// Content still owed under `.length`.
     private var owed: UInt64 = 0

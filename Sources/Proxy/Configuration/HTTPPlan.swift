@@ -16,6 +16,8 @@ final class HTTPPlan: Sendable {
     let routes: RouteTable
     let normalizer: PathNormalizer
     let serverName: [UInt8]
+    /// The `server` line of every answer.
+    let serverLine: PreparedLines
     let upgrades: [[UInt8]]
     let allowsConnect: Bool
     let suppressesEnvoyHeaders: Bool
@@ -27,12 +29,13 @@ final class HTTPPlan: Sendable {
     /// No filter other than the router: nothing to ask per request, unless the route brings something.
     let hasFilters: Bool
 
-    // Timeouts with "off" as nil, so that nobody compares with zero again.
-    let streamIdleTimeout: Duration?
-    let requestTimeout: Duration?
+    // Timeouts with "off" as nil, so that nobody compares with zero again. Those that every request starts are in
+    // nanoseconds: converting a `Duration` is 128-bit arithmetic.
+    let streamIdleTimeout: UInt64?
+    let requestTimeout: UInt64?
     let requestHeadersTimeout: Duration?
     let connectionIdleTimeout: Duration?
-    let streamDurationMax: Duration?
+    let streamDurationMax: UInt64?
     let connectionDurationMax: Duration?
     let serverOptions: ServerOptions
 
@@ -52,6 +55,9 @@ final class HTTPPlan: Sendable {
             escapedSlashes: escaped
         )
         serverName = Array(manager.serverName.utf8)
+        var line = PreparedLines()
+        serverName.withUnsafeBytes { _ = line.add(.server, $0) }
+        serverLine = line
         let enabled = manager.upgrades.filter(\.isEnabled).map { $0.type.lowercased() }
         upgrades = enabled.filter { $0 != "connect" }.map { Array($0.utf8) }
         allowsConnect = enabled.contains("connect")
@@ -62,11 +68,11 @@ final class HTTPPlan: Sendable {
         roles = filters.roles
         edits = filters.edits
         hasFilters = filters.cors != nil || filters.fault != nil || !filters.roles.isEmpty || !filters.edits.isEmpty
-        streamIdleTimeout = Self.on(manager.streamIdleTimeout)
-        requestTimeout = Self.on(manager.requestTimeout)
+        streamIdleTimeout = Self.on(manager.streamIdleTimeout).map(\.nanosecondsFromNow)
+        requestTimeout = Self.on(manager.requestTimeout).map(\.nanosecondsFromNow)
         requestHeadersTimeout = Self.on(manager.requestHeadersTimeout)
         connectionIdleTimeout = Self.on(manager.connectionIdleTimeout)
-        streamDurationMax = Self.on(manager.streamDurationMax)
+        streamDurationMax = Self.on(manager.streamDurationMax).map(\.nanosecondsFromNow)
         connectionDurationMax = Self.on(manager.connectionDurationMax)
         serverOptions = Self.serverOptions(manager, chain)
         if manager.localReply != nil { throw PlanError("not supported", at: "local_reply_config") }

@@ -8,12 +8,23 @@ internal import XDS
 //
 // Source: Envoy, "HTTP header sanitizing" and the HTTP connection manager's header documentation.
 extension Exchange {
-    func prepareHeaders(_ head: MessageHead, _ http: HTTPPlan, _ downstream: HTTPDownstream) {
+    func prepareHeaders(
+        _ head: MessageHead,
+        _ http: HTTPPlan,
+        _ downstream: HTTPDownstream,
+        _ facts: ConnectionFacts
+    ) {
         let manager = http.manager
         if manager.usesRemoteAddress {
             sanitize(head, http)
-            remote = Self.trusted(head, hops: Int(manager.trustedHops)) ?? downstream.facts.directRemote
-            if !manager.skipsXFFAppend { appendForwardedFor(head, downstream.facts.directRemote.address) }
+            if manager.trustedHops == 0, !manager.skipsXFFAppend, !head.has(.xForwardedFor) {
+                // What nearly every request gets. `remote` is the peer already.
+                head.replace(.xForwardedProto, by: downstream.forwardingLines(facts))
+                finishHeaders(head, manager, facts, downstream)
+                return
+            }
+            remote = Self.trusted(head, hops: Int(manager.trustedHops)) ?? facts.directRemote
+            if !manager.skipsXFFAppend { appendForwardedFor(head, facts.directRemote.address) }
             worker.scratch.removeAll(keepingCapacity: true)
             remote.address.appendText(to: &worker.scratch)
             worker.scratch.withUnsafeBytes { _ = head.set(Self.externalAddress, $0) }
@@ -22,15 +33,24 @@ extension Exchange {
         }
         let isOurs = manager.usesRemoteAddress && manager.trustedHops == 0
         if isOurs || !head.has(.xForwardedProto) {
-            head.set(.xForwardedProto, downstream.facts.isTLS ? "https" : "http")
+            head.set(.xForwardedProto, facts.isTLS ? "https" : "http")
         }
+        finishHeaders(head, manager, facts, downstream)
+    }
+
+    private func finishHeaders(
+        _ head: MessageHead,
+        _ manager: HTTPConnectionManager,
+        _ facts: ConnectionFacts,
+        _ downstream: HTTPDownstream
+    ) {
         let replacesID = manager.usesRemoteAddress && !manager.preservesExternalRequestID
         if manager.generatesRequestID, replacesID || !head.has(.xRequestID) { setRequestID(head) }
-        forwardCertificate(head, manager.forwardClientCertificate, downstream)
+        forwardCertificate(head, manager.forwardClientCertificate, facts, downstream)
         if !manager.via.isEmpty { head.append("via", manager.via) }
     }
 
-    private static var externalAddress: UnsafeRawBufferPointer { UnsafeRawBufferPointer("x-envoy-external-address") }
+    static var externalAddress: UnsafeRawBufferPointer { UnsafeRawBufferPointer("x-envoy-external-address") }
     private static var envoyPrefix: UnsafeRawBufferPointer { UnsafeRawBufferPointer("x-envoy-") }
 
     /// Headers by which clients could steer the proxy are not theirs to send.
@@ -106,9 +126,10 @@ extension Exchange {
     private func forwardCertificate(
         _ head: MessageHead,
         _ mode: HTTPConnectionManager.ForwardClientCertificate,
+        _ facts: ConnectionFacts,
         _ downstream: HTTPDownstream
     ) {
-        let isMutual = downstream.isMutualTLS
+        let isMutual = facts.isMutual
         switch mode {
         case .alwaysForwardOnly: return
         case .forwardOnly: if !isMutual { head.remove(.xForwardedClientCert) }

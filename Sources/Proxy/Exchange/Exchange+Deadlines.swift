@@ -55,13 +55,13 @@ extension Exchange {
     func startResponseDeadlines() {
         requestDeadline = .max
         guard let forward, let stream else { return }
-        var timeout = forward.timeout
-        if isGRPC, let limit = forward.grpcTimeoutMax, let asked = Self.grpcTimeout(stream.head) {
+        var limit = forward.timeoutNanoseconds
+        if isGRPC, let most = forward.grpcTimeoutMax, let asked = Self.grpcTimeout(stream.head) {
             let wanted = asked - forward.grpcTimeoutOffset
-            timeout = limit > .zero ? min(wanted, limit) : wanted
-            if timeout <= .zero { timeout = .milliseconds(1) }
+            let granted = most > .zero ? min(wanted, most) : wanted
+            limit = granted > .zero ? granted.nanosecondsFromNow : 1_000_000
         }
-        if timeout > .zero { routeDeadline = after(timeout) }
+        if limit > 0 { routeDeadline = after(limit) }
         startTryDeadline()
     }
 

@@ -53,7 +53,7 @@ extension Exchange {
     ) {
         if !head.has(.date) { worker.withDate { _ = head.append(.date, $0) } }
         if http.suppressesEnvoyHeaders {
-            head.remove(.xEnvoyUpstreamServiceTime)
+            if head.has(.xEnvoyUpstreamServiceTime) { head.remove(.xEnvoyUpstreamServiceTime) }
         } else {
             withDecimal(time) { _ = head.set(.xEnvoyUpstreamServiceTime, $0) }
         }
@@ -69,9 +69,8 @@ extension Exchange {
     /// Our name, after every edit: as with Envoy, edits of `server` have no effect unless it is passed through.
     private func nameServer(_ head: MessageHead, _ http: HTTPPlan) {
         switch http.manager.serverHeader {
-        case .overwrite: http.serverName.withUnsafeBytes { _ = head.set(.server, $0) }
-        case .appendIfAbsent:
-            if !head.has(.server) { http.serverName.withUnsafeBytes { _ = head.append(.server, $0) } }
+        case .overwrite: head.replace(.server, by: http.serverLine)
+        case .appendIfAbsent: if !head.has(.server) { head.append(http.serverLine) }
         case .passThrough: break
         }
     }

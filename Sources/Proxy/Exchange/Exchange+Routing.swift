@@ -9,8 +9,13 @@ internal import XDS
 // From a head to what is to be done with it.
 extension Exchange {
     /// Checks and normalises the head. False when the exchange was answered.
-    func prepare(_ head: MessageHead, _ http: HTTPPlan, _ downstream: HTTPDownstream) -> Bool {
-        remote = downstream.facts.directRemote
+    func prepare(
+        _ head: MessageHead,
+        _ http: HTTPPlan,
+        _ downstream: HTTPDownstream,
+        _ facts: ConnectionFacts
+    ) -> Bool {
+        remote = facts.directRemote
         isGRPC = head.isGRPC
         // A gRPC request may last for as long as both ends like.
         if isGRPC { requestDeadline = .max }
@@ -24,7 +29,7 @@ extension Exchange {
         }
         if head.method != .connect, !normalizePath(head, http) { return false }
         if http.manager.portStripping != .none { stripPort(head, http, downstream) }
-        prepareHeaders(head, http, downstream)
+        prepareHeaders(head, http, downstream, facts)
         return true
     }
 
@@ -56,8 +61,13 @@ extension Exchange {
         head.setAuthority(UnsafeRawBufferPointer(rebasing: authority[..<(end &- 1)]))
     }
 
-    func dispatch(_ head: MessageHead, _ http: HTTPPlan, _ downstream: HTTPDownstream) {
-        switch http.routes.match(head, connection: downstream.facts, random: &worker.random) {
+    func dispatch(
+        _ head: MessageHead,
+        _ http: HTTPPlan,
+        _ downstream: HTTPDownstream,
+        _ facts: ConnectionFacts
+    ) {
+        switch http.routes.match(head, connection: facts, random: &worker.random) {
         case .route(let entry):
             take(entry, head, http, downstream)
         case .requiresTLS(let redirect):
@@ -358,30 +368,5 @@ extension Exchange {
         if action.appendsForwardedHost { head.append(.xForwardedHost, head.authority) }
         if http?.suppressesEnvoyHeaders == false { head.set(Self.originalHost, head.authority) }
         host.withUnsafeBytes { head.setAuthority($0) }
-    }
-}
-
-extension UnsafeRawBufferPointer {
-    /// Equal but for the case of ASCII letters.
-    func equalsFolding(_ other: UnsafeRawBufferPointer) -> Bool {
-        guard count == other.count else { return false }
-        for index in 0..<count {
-            let a = self[index]
-            let b = other[index]
-            let foldedA = a &- 65 < 26 ? a | 0x20 : a
-            let foldedB = b &- 65 < 26 ? b | 0x20 : b
-            if foldedA != foldedB { return false }
-        }
-        return true
-    }
-}
-
-extension MessageHead {
-    /// `content-type: application/grpc`, alone or followed by `+`.
-    var isGRPC: Bool {
-        guard let value = value(.contentType), value.count >= 16 else { return false }
-        let expected = UnsafeRawBufferPointer("application/grpc")
-        guard UnsafeRawBufferPointer(rebasing: value[..<16]).equalsFolding(expected) else { return false }
-        return value.count == 16 || value[16] == 0x2B || value[16] == 0x3B
     }
 }

@@ -32,7 +32,8 @@ final class Exchange: ServerStreamConsumer {
     /// Bodies up to this size are kept so that a retry can send them again.
     static let replayBytesMax = 64 << 10
 
-    unowned let worker: Worker
+    /// Kept alive by its exchanges until it empties the pool they return to, when it ends.
+    let worker: Worker
     let attempt: UpstreamAttempt
     let waiter: ExchangeWaiter
     let clock: ExchangeClock
@@ -52,6 +53,8 @@ final class Exchange: ServerStreamConsumer {
     // What is known about the request.
     var remote = SocketAddress(IPAddress(ipv4: 0), port: 0)
     var isGRPC = false
+    /// The client showed a certificate.
+    private var isMutual = false
     var wantsUpgrade = false
     var isRequestComplete = false
     var isResponseStarted = false
@@ -133,17 +136,19 @@ final class Exchange: ServerStreamConsumer {
         isRequestComplete = endStream
         downstream.listener.statistics.pointee.requestsTotal &+= 1
         downstream.listener.statistics.pointee.requestsActive &+= 1
-        if let limit = http.streamIdleTimeout { idleTimeout = UInt64(limit.wholeNanoseconds) }
+        if let limit = http.streamIdleTimeout { idleTimeout = limit }
         if let limit = http.streamDurationMax { durationDeadline = after(limit) }
         if !endStream, let limit = http.requestTimeout { requestDeadline = after(limit) }
-        guard prepare(stream.head, http, downstream) else { return }
-        dispatch(stream.head, http, downstream)
+        let facts = downstream.facts
+        isMutual = facts.isMutual
+        guard prepare(stream.head, http, downstream, facts) else { return }
+        dispatch(stream.head, http, downstream, facts)
     }
 
-    func after(_ duration: Duration) -> UInt64 {
-        let (sum, overflow) = worker.loop.now.nanoseconds.addingReportingOverflow(
-            UInt64(max(0, duration.wholeNanoseconds))
-        )
+    func after(_ duration: Duration) -> UInt64 { after(duration.nanosecondsFromNow) }
+
+    func after(_ nanoseconds: UInt64) -> UInt64 {
+        let (sum, overflow) = worker.loop.now.nanoseconds.addingReportingOverflow(nanoseconds)
         return overflow ? .max : sum
     }
 
@@ -193,13 +198,13 @@ final class Exchange: ServerStreamConsumer {
         statistics.pointee.requestsActive &-= 1
         if status > 0 { statistics.pointee.countResponse(status: status) }
         if isFaultActive { worker.activeFaults &-= 1 }
-        count(downstream)
+        count()
         if worker.isLogging { log(stream.head, downstream) }
         reset()
         worker.giveBack(self)
     }
 
-    private func count(_ downstream: HTTPDownstream) {
+    private func count() {
         let microseconds = (worker.loop.now.nanoseconds &- startTime) / 1000
         if let route, !route.statPrefix.isEmpty { worker.count(route, status: status, microseconds: microseconds) }
         guard let cluster else { return }
@@ -208,7 +213,7 @@ final class Exchange: ServerStreamConsumer {
             code: status,
             flags: flags,
             grpcStatus: isGRPC ? grpcStatus ?? 0 : nil,
-            isMutualTLS: downstream.isMutualTLS
+            isMutualTLS: isMutual
         )
         cluster.series.count(
             key,

@@ -28,6 +28,7 @@ final class HTTPDownstream: ServerConnectionDelegate, Downstream {
     private var lifetime: Lifetime?
     private var cachedElement: [UInt8]?
     private var admission: Bool?
+    private var preparedForwarding: PreparedLines?
 
     init(
         connection: Connection,
@@ -98,7 +99,22 @@ final class HTTPDownstream: ServerConnectionDelegate, Downstream {
         return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 
-    var isMutualTLS: Bool { facts.peer != nil }
+    var isMutualTLS: Bool { facts.isMutual }
+
+    /// What a request without `x-forwarded-for` gets: that field, the client's address for the mesh, the scheme.
+    func forwardingLines(_ facts: ConnectionFacts) -> PreparedLines {
+        if let preparedForwarding { return preparedForwarding }
+        var lines = PreparedLines()
+        var address: [UInt8] = []
+        facts.directRemote.address.appendText(to: &address)
+        address.withUnsafeBytes { address in
+            lines.add(.xForwardedFor, address)
+            lines.add(Exchange.externalAddress, address)
+        }
+        lines.add(.xForwardedProto, UnsafeRawBufferPointer(facts.isTLS ? "https" : "http"))
+        preparedForwarding = lines
+        return lines
+    }
 
     /// Somebody redirected the connection here: its destination is not ours.
     var isRedirected: Bool { listener.plan.usesOriginalDestination && connection.localAddress != local }

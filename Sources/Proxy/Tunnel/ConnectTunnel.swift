@@ -117,9 +117,8 @@ extension Exchange {
     func tunnelIsOpen() {
         guard let stream, let downstream else { return }
         clearDeadlines()
-        if let limit = forward?.idleTimeout ?? http?.streamIdleTimeout, limit > .zero {
-            idleTimeout = UInt64(limit.wholeNanoseconds)
-        }
+        let limit = forward?.idleTimeout?.nanosecondsFromNow ?? http?.streamIdleTimeout ?? 0
+        if limit > 0 { idleTimeout = limit }
         armClock()
         attempts += 1
         phase = .tunneling
