@@ -94,16 +94,20 @@ final class AccessLogWriter: Sendable {
         close(wakeup)
     }
 
-    /// Pieces of at most PIPE_BUF that end with a line, so that lines of several processes on one pipe never mix.
+    /// On pipes in pieces of at most PIPE_BUF that end with a line, so that lines of several processes on one pipe never
+    /// mix. A file that is appended to takes all at once.
     ///
     /// Waits for a reader that is slow, but not while stopping: a reader that is gone must not keep the process.
     private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, _ shared: Shared) {
         var rest = bytes
+        var facts = stat()
+        let isFile = fstat(descriptor, &facts) == 0 && facts.st_mode & 0o170000 == 0o100000
+        let piece = isFile ? Int.max : 4096
         while let start = rest.baseAddress, rest.count > 0 {
-            var length = min(rest.count, 4096)
+            var length = min(rest.count, piece)
             if length < rest.count {
                 while length > 0, rest[length &- 1] != 10 { length &-= 1 }
-                if length == 0 { length = 4096 }
+                if length == 0 { length = piece }
             }
             var poll = pollfd(fd: descriptor, events: 4, revents: 0)
             if CSys.poll(&poll, 1, 500) == 0 {

@@ -52,7 +52,27 @@ public final class LogBuffer {
         count &+= raw.count
     }
 
-    func put(decimal value: UInt64) {
+    @inline(__always) func put(decimal value: UInt64) {
+        // Parts of addresses, statuses, short durations: most numbers of a log line.
+        if value < 1000 { putSmall(UInt32(truncatingIfNeeded: value)) } else { putLarge(value) }
+    }
+
+    private func putSmall(_ value: UInt32) {
+        reserve(3)
+        var at = count
+        if value >= 10 {
+            if value >= 100 {
+                base.storeBytes(of: UInt8(truncatingIfNeeded: 48 &+ value / 100), toByteOffset: at, as: UInt8.self)
+                at &+= 1
+            }
+            base.storeBytes(of: UInt8(truncatingIfNeeded: 48 &+ value / 10 % 10), toByteOffset: at, as: UInt8.self)
+            at &+= 1
+        }
+        base.storeBytes(of: UInt8(truncatingIfNeeded: 48 &+ value % 10), toByteOffset: at, as: UInt8.self)
+        count = at &+ 1
+    }
+
+    private func putLarge(_ value: UInt64) {
         var digits = 1
         var rest = value
         while rest >= 10 {
@@ -93,6 +113,15 @@ public final class LogBuffer {
         var index = 0
         let total = raw.count
         while index < total {
+            // Eight harmless bytes at a time.
+            while index &+ 8 <= total {
+                let word = raw.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                if Self.needsCare(word) { break }
+                base.storeBytes(of: word, toByteOffset: count, as: UInt64.self)
+                count &+= 8
+                index &+= 8
+            }
+            guard index < total else { break }
             let byte = raw[index]
             if byte >= 0x20, byte != 34, byte != 92, byte < 0x7F {
                 base.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
@@ -113,6 +142,17 @@ public final class LogBuffer {
             }
         }
         put(34)
+    }
+
+    /// Whether some byte may be a control character, a quote, a backslash or not ASCII. May say so without reason, never
+    /// the other way round.
+    @inline(__always) private static func needsCare(_ word: UInt64) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let quote = word ^ 0x2222_2222_2222_2222
+        let backslash = word ^ 0x5C5C_5C5C_5C5C_5C5C
+        let delete = word ^ 0x7F7F_7F7F_7F7F_7F7F
+        let hits = (word &- 0x2020_2020_2020_2020) | (quote &- ones) | (backslash &- ones) | (delete &- ones) | word
+        return hits & 0x8080_8080_8080_8080 != 0
     }
 
     private func putEscaped(_ byte: UInt8) {

@@ -99,8 +99,16 @@ struct ProxyProcess: Sendable {
         }
         if settings.command.isEmpty { writeReadyFile(admin) }
         link?.ready("{}")
-        // Starting touches code and data of every library once: most of what is resident now is never read again.
-        _ = gh_release_startup_memory()
+        Task { await releaseStartupMemory() }
+    }
+
+    /// Starting touches code and data of every library once, and most of it is never read again. The first responses of
+    /// the control plane arrive in the moments after.
+    private func releaseStartupMemory() async {
+        for pause in [Duration.milliseconds(300), .seconds(5), .seconds(60)] {
+            do { try await Task.sleep(for: pause) } catch { return }
+            _ = gh_release_startup_memory()
+        }
     }
 
     private func writeReadyFile(_ admin: String?) {
