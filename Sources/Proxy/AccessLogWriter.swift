@@ -94,8 +94,8 @@ final class AccessLogWriter: Sendable {
         close(wakeup)
     }
 
-    /// On pipes in pieces of at most PIPE_BUF that end with a line, so that lines of several processes on one pipe never
-    /// mix. A file that is appended to takes all at once.
+    /// On pipes in pieces of at most PIPE_BUF that end with a line, so that lines of several processes on one pipe
+    /// never mix. A file that is appended to takes all at once.
     ///
     /// Waits for a reader that is slow, but not while stopping: a reader that is gone must not keep the process.
     private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, _ shared: Shared) {

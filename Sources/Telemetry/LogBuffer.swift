@@ -144,8 +144,8 @@ public final class LogBuffer {
         put(34)
     }
 
-    /// Whether some byte may be a control character, a quote, a backslash or not ASCII. May say so without reason, never
-    /// the other way round.
+    /// Whether some byte may be a control character, a quote, a backslash or not ASCII. May say so without reason,
+    /// never the other way round.
     @inline(__always) private static func needsCare(_ word: UInt64) -> Bool {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let quote = word ^ 0x2222_2222_2222_2222

@@ -6,14 +6,17 @@ extension MessageHead {
     /// Enters a received field. False when it may not stand in a message.
     func appendReceived(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool {
         guard let p = name.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return false }
-        switch KnownField.of(p, name.count) {
+        let id = KnownField.of(p, name.count)
+        switch id {
         case .host:
             // Beside :authority it must say the same (RFC 9113 §8.3.1).
             if authorityRange.count > 0 { return authority.elementsEqual(value) }
             setAuthority(value)
             return true
         case .contentLength where contentLength != nil: return false
-        default: return append(name, value)
+        case .other: return append(name, value)
+        // Written by the name of the slot: what the peer sent for it need not be looked at again.
+        default: return append(id, value)
         }
     }
 

@@ -114,7 +114,11 @@ final class HTTP2ServerSession: HTTP2Session {
         stream.server = face
         face.isRequestComplete = endStream
         // A gRPC stream may rest for as long as both ends like: its pace is the application's.
-        if let type = head.value(.contentType), type.starts(with: "application/grpc".utf8) { stream.awaitsBody = false }
+        if let type = head.value(.contentType), type.count >= 16,
+            UnsafeRawBufferPointer(rebasing: type[..<16]).isSame(as: "application/grpc")
+        {
+            stream.awaitsBody = false
+        }
         server.delegate?.onRequest(face, endStream: endStream)
         if server.options.requestsMax > 0 && server.requestCount >= server.options.requestsMax { server.drain() }
     }
