@@ -46,14 +46,14 @@ HEADS = r"HTTP1HeadParserV"
 
 # (load, what, a part of the function's name or None for all, most instructions per request)
 LIMITS = [
-    ("keepalive", "everything", None, 18000),
+    ("keepalive", "everything", None, 20000),
     ("keepalive", "HTTP/1 decoder: both heads", HEADS, 3500),
     ("keepalive", "route match", r"RouteTableC5match", 700),
-    ("keepalive", "filter chain", r"ExchangeC6filter", 450),
-    ("keepalive", "statistics", r"ExchangeC5count", 200),
-    ("browser", "everything", None, 22000),
+    ("keepalive", "filter chain", r"ExchangeC6filter", 600),
+    ("keepalive", "statistics", r"ExchangeC5count", 400),
+    ("browser", "everything", None, 24000),
     ("browser", "HTTP/1 decoder: both heads", HEADS, 6800),
-    ("hosts", "everything", None, 20000),
+    ("hosts", "everything", None, 22500),
     ("hosts", "route match", r"RouteTableC5match", 2600),
 ]
 
