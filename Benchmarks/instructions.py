@@ -44,6 +44,7 @@ LOADS = {
 
 HEADS = r"HTTP1HeadParserV"
 
+# The functions named here are `@inline(never)`, so that they can be told apart.
 # (load, what, a part of the function's name or None for all, most instructions per request)
 LIMITS = [
     ("keepalive", "everything", None, 20000),

@@ -51,7 +51,7 @@ public final class RouteTable: Sendable {
     }
 
     /// The route for a request whose path is already normalised.
-    public func match(
+    @inline(never) public func match(
         _ head: MessageHead,
         connection: ConnectionFacts,
         random: inout SeededGenerator

@@ -111,7 +111,7 @@ extension Exchange {
     // MARK: filters
 
     /// The fixed order: CORS, RBAC, fault, header mutation. False when the exchange was answered or has to wait.
-    private func filter(
+    @inline(never) private func filter(
         _ entry: RouteEntry,
         _ head: MessageHead,
         _ http: HTTPPlan,

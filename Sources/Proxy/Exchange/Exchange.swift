@@ -204,7 +204,7 @@ final class Exchange: ServerStreamConsumer {
         worker.giveBack(self)
     }
 
-    private func count() {
+    @inline(never) private func count() {
         let microseconds = (worker.loop.now.nanoseconds &- startTime) / 1000
         if let route, !route.statPrefix.isEmpty { worker.count(route, status: status, microseconds: microseconds) }
         guard let cluster else { return }
