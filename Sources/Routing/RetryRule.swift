@@ -48,6 +48,11 @@ public final class RetryRule: Sendable {
 
         /// Reads a comma-separated list. Words Envoy does not know are skipped, as it does.
         public init(parsing text: String) {
+            // One word is the rule: the model of a policy holds them apart.
+            if let condition = Self.byWord[text] {
+                self = condition
+                return
+            }
             self = []
             for word in text.split(separator: ",") {
                 let trimmed = word.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()

@@ -7,7 +7,7 @@ import time
 
 
 class App(http.server.ThreadingHTTPServer):
-    """Answers JSON with its name, version and what it was asked; `/status/N` N, `/slow` late, `/health` as it is set."""
+    """Answers JSON with its name, version and what it was asked; `/status/N` N, `/slow` late, `/health` as set."""
     daemon_threads = True
     request_queue_size = 512
 
