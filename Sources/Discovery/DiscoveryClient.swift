@@ -5,6 +5,8 @@ public import XDS
 /// What became of a snapshot that was handed to the data plane.
 public enum ApplyResult: Equatable, Sendable {
     case applied
+    /// In force but for what the text names; the control plane is told.
+    case partly(String)
     /// What the control plane is told; the previous snapshot is still in force.
     case refused(String)
 }
@@ -16,6 +18,8 @@ public enum DiscoveryClientEvent: Equatable, Sendable {
     case disconnected(reason: String, retryIn: Duration)
     case applied(version: UInt64, resources: Int)
     case refused(ResourceType, reason: String)
+    /// What was applied is in force but for this.
+    case impaired(reason: String)
     /// The last good snapshot could not be read or kept.
     case notKept(reason: String)
 }
@@ -46,6 +50,8 @@ public actor DiscoveryClient {
     /// The newest snapshot that waits to be written to disk.
     private var unkept: Snapshot?
     private var isKeeping = false
+    /// Why a part of what was applied is not in force.
+    private var impairment: String?
     private var hasApplied = false
 
     /// - Parameters:
@@ -89,7 +95,7 @@ public actor DiscoveryClient {
             guard let snapshot = try await lastGood.load() else { return }
             let restored = Subscriber(lastGood: snapshot, localSecrets: options.localSecrets)
             switch await apply(restored.snapshot) {
-            case .applied:
+            case .applied, .partly:
                 hasApplied = true
                 subscriber = restored
                 await events(.applied(version: snapshot.version, resources: restored.snapshot.count))
@@ -157,19 +163,38 @@ public actor DiscoveryClient {
         let isFirst = !hasApplied && response.type == .listener
         guard isFirst || next.effective != subscriber.effective else {
             subscriber = next
-            return requests
+            return impaired(requests)
         }
         let snapshot = next.snapshot
-        switch await apply(snapshot) {
-        case .applied:
+        let result = await apply(snapshot)
+        switch result {
+        case .applied, .partly:
             hasApplied = true
             subscriber = next
             await keep(snapshot)
             await events(.applied(version: snapshot.version, resources: snapshot.count))
-            return requests
+            await note(result)
+            return impaired(requests)
         case .refused(let reason):
             return await refuse(response, reason)
         }
+    }
+
+    private func note(_ result: ApplyResult) async {
+        guard case .partly(let reason) = result else {
+            impairment = nil
+            return
+        }
+        if impairment != reason { await events(.impaired(reason: reason)) }
+        impairment = reason
+    }
+
+    /// While a part is not in force, every acceptance says so.
+    private func impaired(_ requests: [Subscriber.Request]) -> [Subscriber.Request] {
+        guard let impairment, !requests.isEmpty else { return requests }
+        var requests = requests
+        requests[0].rejection = PartialAcceptance.mark + impairment
+        return requests
     }
 
     private func refuse(_ response: Subscriber.Response, _ reason: String) async -> [Subscriber.Request] {
@@ -184,10 +209,17 @@ public actor DiscoveryClient {
             guard !Task.isCancelled else { return }
             await turn.take()
             var next = subscriber
-            if next.giveUpWaiting(now: time.now()), case .applied = await apply(next.snapshot) {
-                subscriber = next
-                await keep(next.snapshot)
-                await events(.applied(version: next.revision, resources: next.snapshot.count))
+            if next.giveUpWaiting(now: time.now()) {
+                let result = await apply(next.snapshot)
+                switch result {
+                case .applied, .partly:
+                    subscriber = next
+                    await keep(next.snapshot)
+                    await events(.applied(version: next.revision, resources: next.snapshot.count))
+                    await note(result)
+                case .refused:
+                    break
+                }
             }
             await turn.give()
         }

@@ -47,7 +47,7 @@ public struct ProxyStatus: Sendable {
         case .accepted(let type, _, let version):
             acceptedVersions[type] = version
             rejections[type] = nil
-        case .rejected(let type, let revision, let reason):
+        case .rejected(let type, let revision, let reason), .impaired(let type, let revision, let reason):
             rejections[type] = Rejection(revision: revision, reason: reason)
         case .synced(let revision):
             syncedRevision = revision

@@ -118,12 +118,16 @@ extension StreamSession {
         }
         self[type].outstanding = nil
         self[type].hasAnswered = true
-        guard let rejection else {
+        let partial = rejection.flatMap { PartialAcceptance.reason($0) }
+        guard let rejection, partial == nil else {
             self[type].rejection = nil
             self[type].acceptedVersion = outstanding.version
             self[type].acceptedRevision = outstanding.revision
             accepted(type, outstanding, now: now)
-            return [.report(.accepted(type, revision: outstanding.revision, version: outstanding.version))]
+            let revision = outstanding.revision
+            let acceptance = Output.report(.accepted(type, revision: revision, version: outstanding.version))
+            guard let partial else { return [acceptance] }
+            return [acceptance, .report(.impaired(type, revision: revision, reason: partial))]
         }
         self[type].rejection = rejection
         self[type].unconfirmed.formUnion(outstanding.names)

@@ -62,14 +62,16 @@ final class AdminEndpoint: @unchecked Sendable {
     let address: SocketAddress?
     private let loop: EventLoop
     private let workers: [Worker]
+    private let pressure: Pressure
     private let shared = Mutex(Shared())
     private var listener: ListeningSocket?
     private let thread: Mutex<WorkerThread?>
 
-    init(address: SocketAddress, workers: [Worker]) throws(SocketError) {
+    init(address: SocketAddress, workers: [Worker], pressure: Pressure) throws(SocketError) {
         let loop = try EventLoop()
         self.loop = loop
         self.workers = workers
+        self.pressure = pressure
         let descriptor = try ListeningSocket.open(.ip(address), reusesPort: false)
         thread = Mutex(nil)
         let relay = RelayAccept()
@@ -114,7 +116,10 @@ final class AdminEndpoint: @unchecked Sendable {
         case "/metrics", "/stats/prometheus", "/stats":
             let carrier = Carrier(stream)
             let loop = loop
+            let pressure = pressure
             MetricsCollection.start(workers) { snapshot in
+                var snapshot = snapshot
+                pressure.addMetrics(to: &snapshot)
                 let text = snapshot.exposition()
                 loop.submit { Self.sendMetrics(carrier.stream, text) }
             }

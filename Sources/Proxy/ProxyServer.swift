@@ -73,8 +73,8 @@ public struct ListenerUnavailable: Error, Equatable, Sendable {
 public enum ApplyOutcome: Sendable, Equatable {
     /// Every worker uses it and every listener is bound. `boundAddresses`: listener name to its real address.
     case applied(boundAddresses: [String: SocketAddress])
-    /// The old configuration still serves. The text says which listener failed and why; it goes into the NACK.
-    case refused(String)
+    /// Every worker uses it, but these listeners could not be bound: `listener NAME: why`, joined with `; `.
+    case partly(boundAddresses: [String: SocketAddress], failures: String)
 }
 
 /// The data plane of one process: worker threads, listeners, exchanges.
@@ -92,6 +92,7 @@ public final class ProxyServer: Sendable {
     private let log: AccessLogWriter?
     private let sockets: Mutex<ListenerSockets>
     private let admin: AdminEndpoint?
+    private let monitor: OverloadMonitor
     private let isStopped = Atomic<Bool>(false)
 
     /// Starts the workers; no listener is open until the first `apply`.
@@ -100,14 +101,22 @@ public final class ProxyServer: Sendable {
         options.workers = max(1, options.workers)
         let seed = options.seed ?? MonotonicTime.now().nanoseconds
         log = options.accessLogDescriptor.map { AccessLogWriter(descriptor: $0, lanes: options.workers) }
-        let quota = ConnectionQuota()
+        let monitor = OverloadMonitor(connectionsMax: options.connectionsMax, workers: options.workers)
         var workers: [Worker] = []
         var threads: [WorkerThread] = []
         let names = SharedNames()
         do throws(SocketError) {
             for index in 0..<options.workers {
                 workers.append(
-                    try Worker(index: index, options: options, seed: seed, log: log, quota: quota, names: names)
+                    try Worker(
+                        index: index,
+                        options: options,
+                        seed: seed,
+                        log: log,
+                        quota: monitor.quota,
+                        names: names,
+                        pressure: monitor.pressure
+                    )
                 )
             }
         } catch {
@@ -121,43 +130,47 @@ public final class ProxyServer: Sendable {
         }
         self.workers = workers
         self.threads = threads
+        self.monitor = monitor
         sockets = Mutex(ListenerSockets(workers: options.workers, source: options.listenerSource))
         do throws(SocketError) {
             admin = try options.adminAddress.map { address throws(SocketError) in
-                try AdminEndpoint(address: address, workers: workers)
+                try AdminEndpoint(address: address, workers: workers, pressure: monitor.pressure)
             }
         } catch {
             throw StartError(detail: "admin endpoint: \(error)")
+        }
+        monitor.start { [workers = self.workers] in
+            for worker in workers { worker.loop.submit { worker.shedIdle() } }
         }
     }
 
     /// Makes every worker switch to `configuration` between two event batches.
     ///
-    /// New listeners are bound first: when one fails nothing changes and the outcome is `.refused`. Removed listeners
-    /// stop accepting and drain; unchanged clusters keep their pools; endpoint changes do not touch pools of endpoints
-    /// that stay. Calls are handled in order.
+    /// New listeners are bound first; one that fails is left out and named in the outcome, and the others serve.
+    /// Removed listeners stop accepting and drain; unchanged clusters keep their pools; endpoint changes do not touch
+    /// pools of endpoints that stay. Calls are handled in order.
     public func apply(
         _ configuration: RuntimeConfiguration,
         completion: @escaping @Sendable (ApplyOutcome) -> Void
     ) {
+        monitor.update(configuration.overload)
         // The lock is held while the jobs are submitted, so that two calls reach every worker in the same order.
-        let refusal: String? = sockets.withLock { sockets -> String? in
-            do throws(ListenerSockets.BindError) {
-                let change = try sockets.change(to: configuration.listeners)
-                let bound = sockets.boundAddresses
-                let left = Countdown(workers.count) { completion(.applied(boundAddresses: bound)) }
-                for (worker, mine) in zip(workers, change) {
-                    worker.loop.submit {
-                        worker.adopt(configuration, sockets: mine)
-                        left.arrive()
-                    }
+        sockets.withLock { sockets in
+            let (change, failures) = sockets.change(to: configuration.listeners)
+            let bound = sockets.boundAddresses
+            let outcome: ApplyOutcome =
+                failures.isEmpty
+                ? .applied(boundAddresses: bound)
+                : .partly(boundAddresses: bound, failures: failures.joined(separator: "; "))
+            let left = Countdown(workers.count) { completion(outcome) }
+            for (worker, mine) in zip(workers, change) {
+                worker.loop.submit {
+                    worker.adopt(configuration, sockets: mine)
+                    left.arrive()
                 }
-                return nil
-            } catch {
-                return error.detail
             }
         }
-        if let refusal { completion(.refused(refusal)) } else { admin?.configurationChanged(configuration.summary) }
+        admin?.configurationChanged(configuration.summary)
     }
 
     /// Stops accepting, announces the end (`Connection: close`, GOAWAY), and completes when nothing is in flight or the
@@ -174,6 +187,7 @@ public final class ProxyServer: Sendable {
     public func stop() {
         guard !isStopped.exchange(true, ordering: .acquiringAndReleasing) else { return }
         admin?.stop()
+        monitor.stop()
         for worker in workers {
             worker.loop.submit {
                 worker.closeEverything()

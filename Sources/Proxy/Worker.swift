@@ -62,6 +62,7 @@ final class Worker: @unchecked Sendable {
     let loop: EventLoop
     /// Downstream connections of the whole process.
     let processQuota: ConnectionQuota
+    let pressure: Pressure
     var random: SeededGenerator
     /// Scratch of the header and path rewriting of one request at a time.
     var scratch: [UInt8] = []
@@ -98,10 +99,12 @@ final class Worker: @unchecked Sendable {
         seed: UInt64,
         log: AccessLogWriter?,
         quota: ConnectionQuota,
-        names: SharedNames
+        names: SharedNames,
+        pressure: Pressure
     ) throws(SocketError) {
         self.index = index
         processQuota = quota
+        self.pressure = pressure
         self.options = options
         loop = try EventLoop()
         random = SeededGenerator(seed: seed &+ UInt64(index) &* 0x9E37_79B9_7F4A_7C15)
@@ -208,6 +211,9 @@ final class Worker: @unchecked Sendable {
         }
         loop.schedule(drainClock, after: .milliseconds(20))
     }
+
+    /// Asks idle connections to go: there is pressure.
+    func shedIdle() { for runtime in listeners.values { runtime.shedIdle() } }
 
     func closeEverything() {
         isOver = true

@@ -39,6 +39,8 @@ public actor ResourceStore {
     private var pending: [Pending] = []
     private var isWriting = false
     private var isClosed = false
+    /// The newest write did not reach the disk.
+    private var hasFailed = false
 
     /// Opens the store in a directory, or creates it there.
     ///
@@ -76,6 +78,23 @@ public actor ResourceStore {
             guard !isWriting else { return }
             isWriting = true
             Task { await self.drain() }
+        }
+    }
+
+    /// False while writes fail. After a failure it finds out by itself when they go through again.
+    public func isWritable() async -> Bool {
+        guard !isClosed else { return false }
+        guard hasFailed else { return true }
+        do throws(StoreError) {
+            // Writes one page of the log without changing anything.
+            try await perform { db in
+                let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+                try db.execute(sql: "PRAGMA user_version = \(version)")
+            }
+            hasFailed = false
+            return true
+        } catch {
+            return false
         }
     }
 
@@ -160,9 +179,11 @@ public actor ResourceStore {
             let (resources, counters) = (resources, counters)
             do throws(StoreError) {
                 let result = try await perform { db in try writer.run(requests, on: resources, counters, db) }
+                hasFailed = false
                 publish(result)
                 for (item, outcome) in zip(batch, result.outcomes) { item.answer.resume(with: outcome) }
             } catch {
+                hasFailed = true
                 for item in batch { item.answer.resume(throwing: error) }
                 await reloadIfMoved()
             }

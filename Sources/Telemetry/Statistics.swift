@@ -122,6 +122,8 @@ public struct ListenerStatistics: Sendable {
     public var responses5xx: UInt64 = 0
     public var requestsReset: UInt64 = 0
     public var upgradesTotal: UInt64 = 0
+    public var requestsOverload: UInt64 = 0
+    public var keepAlivesRefused: UInt64 = 0
 
     public init() {}
 
@@ -148,6 +150,11 @@ public struct ListenerStatistics: Sendable {
             ("envoy_http_downstream_rq_4xx", "Responses 4xx.", responses4xx),
             ("envoy_http_downstream_rq_5xx", "Responses 5xx.", responses5xx),
             ("envoy_http_downstream_rq_rx_reset", "Requests reset by the downstream.", requestsReset),
+            ("envoy_http_downstream_rq_overload_close", "Requests refused under pressure.", requestsOverload),
+            (
+                "envoy_http_downstream_cx_overload_disable_keepalive", "Connections asked to go under pressure.",
+                keepAlivesRefused
+            ),
             ("envoy_http_downstream_cx_upgrades_total", "Upgrades and CONNECT tunnels.", upgradesTotal),
         ]
         for (name, help, value) in counters {

@@ -7,10 +7,10 @@ internal import XDS
 /// The limits and deadlines of one server of a Gateway, and how they are written in xDS.
 ///
 /// Shape: what policies set, over the built-in edge profile. Everything that Envoy has a field for goes into that
-/// field; the rest stands in metadata under `gatehouse.io`, which Envoy carries and does not read.
+/// field; the rest stands in metadata under `gatehouse`, which Envoy carries and does not read.
 struct EdgeProfile {
     /// Key of metadata that only our proxies read.
-    static let metadataKey = "gatehouse.io"
+    static let metadataKey = "gatehouse"
 
     let settings: EdgeSettings
     /// The policies that the settings come from.
@@ -113,14 +113,29 @@ struct EdgeProfile {
         listener.perConnectionBufferLimitBytes = Wire.uint(buffers.max() ?? 32_768)
         let patience = profiles.map(\.profile.sendTimeout).max() ?? first.sendTimeout
         listener.socketOptions = keepalive(first.settings.tcpKeepalive, unlessStalledFor: patience)
-        // A limit for the whole port exists when each Gateway on it has one; it is checked before anything is read.
+        var own = overload(mesh.settings.config.overload)
+        if let most = connectionsMax(profiles.map(\.gateway), mesh) { own["max_connections"] = Double(most) }
+        if !own.isEmpty { listener.metadata = Wire.metadata(metadataKey, numbers: own) }
+    }
+
+    /// A limit for the whole port exists when each Gateway on it has one; it is checked before anything is read.
+    private static func connectionsMax(_ gateways: [ResourceKey], _ mesh: MeshSnapshot) -> UInt64? {
         var total: UInt64 = 0
-        for gateway in Set(profiles.map(\.gateway)) {
+        for gateway in Set(gateways) {
             let whole = mesh.edgePolicies.policy(for: gateway)?.settings.limits?.connections
-            guard let count = whole ?? mesh.settings.config.edgeDefaults?.limits?.connections else { return }
+            guard let count = whole ?? mesh.settings.config.edgeDefaults?.limits?.connections else { return nil }
             total += UInt64(count)
         }
-        listener.metadata = Wire.metadata(metadataKey, numbers: ["max_connections": Double(total)])
+        return total
+    }
+
+    private static func overload(_ written: OverloadSettings?) -> [String: Double] {
+        var numbers: [String: Double] = [:]
+        if let bytes = written?.memoryBytes { numbers["overload_memory_bytes"] = Double(bytes) }
+        if let percent = written?.disableKeepAlivePercent { numbers["overload_keepalive_percent"] = Double(percent) }
+        if let percent = written?.refuseRequestsPercent { numbers["overload_request_percent"] = Double(percent) }
+        if let percent = written?.refuseConnectionsPercent { numbers["overload_accept_percent"] = Double(percent) }
+        return numbers
     }
 
     /// Linux socket options, which accepted connections inherit: a vanished peer is found even when nothing is owed to

@@ -6,6 +6,9 @@ open class ConnectionCounter {
     public private(set) final var count = 0
     public init() {}
 
+    /// True: leave what waits in the kernel's queue for a while.
+    open var isFull: Bool { false }
+
     /// A connection was accepted. False refuses it: it is closed, and not counted.
     open func admit() -> Bool { true }
 

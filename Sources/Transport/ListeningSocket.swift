@@ -116,6 +116,7 @@ public final class ListeningSocket: EventSource {
         var turns = 0
         while turns < ListeningSocket.acceptsPerTurn && descriptor >= 0 {
             turns += 1
+            if counter.isFull { return rest() }
             var peer = gh_address()
             let accepted = gh_accept(descriptor, &peer)
             if accepted < 0 {
@@ -148,7 +149,8 @@ public final class ListeningSocket: EventSource {
         if connection.handler == nil { connection.close() }
     }
 
-    // Out of descriptors: the backlog stays readable, so epoll would report it without end. Look again after a pause.
+    // Out of descriptors, or full: the backlog stays readable, so epoll would report it without end. Look again after
+    // a pause.
     private func rest() {
         do throws(SocketError) {
             try loop.add(self, events: 0)

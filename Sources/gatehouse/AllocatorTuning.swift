@@ -1,3 +1,4 @@
+internal import CSys
 internal import Foundation
 
 /// Larger per-thread caches of glibc's malloc for the processes that carry traffic.
@@ -9,7 +10,12 @@ internal import Foundation
 /// before it has done anything.
 enum AllocatorTuning {
     private static let name = "GLIBC_TUNABLES"
-    private static let value = "glibc.malloc.tcache_count=512:glibc.malloc.tcache_max=4096"
+    private static let caches = "glibc.malloc.tcache_count=512:glibc.malloc.tcache_max=4096"
+
+    /// Each arena reserves 64 MiB of addresses: under a limit of those there is one.
+    private static var value: String {
+        gh_resource_limit(gh_limit_address_space) == .max ? caches : caches + ":glibc.malloc.arena_max=1"
+    }
 
     /// Call first in `main`. Does nothing for other commands, and when the user has set tunables of their own.
     static func apply() {

@@ -4,6 +4,7 @@ internal import Crypto
 internal import Discovery
 internal import Foundation
 internal import Identity
+internal import Registry
 internal import Resources
 internal import Serving
 internal import Store
@@ -167,13 +168,27 @@ final class ControlPlane: Sendable {
         case .disconnected:
             await status.disconnected(event.node)
             await registrations.disconnected(event.node)
+            if let gateway = NodeMetadata.gatewayWorkload(event.node), await mesh.disconnected(gateway) {
+                forgetLater(gateway)
+            }
         case .report(.synced(let revision)):
             await status.acknowledged(event.node, revision: revision)
         case .report(.rejected(_, let revision, let reason)):
             Log.warning("\(event.node.name) rejects: \(reason)")
             await status.rejected(event.node, revision: revision, detail: reason)
+        case .report(.impaired(_, _, let reason)):
+            Log.warning("\(event.node.name): \(reason)")
+            await status.impaired(event.node, reason)
         case .report(.accepted):
-            break
+            await status.impaired(event.node, nil)
+        }
+    }
+
+    /// A gateway that does not come back is no endpoint any more, as a sidecar is none.
+    private func forgetLater(_ gateway: GatewayWorkload) {
+        Task { [self] in
+            do { try await Task.sleep(for: Registrations.grace) } catch { return }
+            if await mesh.forget(gateway) { await scheduler.withLock({ $0 })?.changed() }
         }
     }
 
@@ -192,6 +207,12 @@ final class ControlPlane: Sendable {
     private func adminConfiguration(_ discovery: DiscoveryServer) -> AdminConfiguration {
         let scrape = scrape
         let status = status
+        let readiness = Readiness(
+            store: store,
+            authority: authority,
+            adminChain: credentials.server.chain,
+            discoverySocket: DataDirectory.discoverySocket(settings.dataDirectory)
+        )
         var configuration = AdminConfiguration(
             store: store,
             admission: admission,
@@ -199,7 +220,7 @@ final class ControlPlane: Sendable {
             publicDirectory: settings.publicDirectory,
             version: VersionCommand.version,
             now: { Self.now() },
-            readiness: { [.init(name: "store", isReady: true), .init(name: "discovery", isReady: true)] },
+            readiness: { await readiness.checks() },
             metrics: { await scrape.text() },
             proxies: { await Self.reports(discovery) }
         )

@@ -1,3 +1,4 @@
+internal import Discovery
 internal import Foundation
 internal import Proxy
 internal import XDS
@@ -17,17 +18,20 @@ actor DataPlane {
         self.credential = credential
     }
 
-    /// - Returns: nil when every worker serves it, or why the old configuration stays: the text of the NACK.
-    func apply(_ next: Snapshot) async -> String? {
+    /// - Returns: whether every worker serves it, wholly or in part, or why the old configuration stays.
+    func apply(_ next: Snapshot) async -> ApplyResult {
         await takeTurn()
         defer { giveTurn() }
-        let refusal = await install(next)
-        if refusal == nil {
+        let result = await install(next)
+        switch result {
+        case .applied, .partly:
             snapshot = next
             for waiter in waiters { waiter.resume() }
             waiters = []
+        case .refused:
+            break
         }
-        return refusal
+        return result
     }
 
     /// New certificate, same configuration: whatever serves when the turn comes, which may be newer than what served
@@ -36,7 +40,7 @@ actor DataPlane {
         await takeTurn()
         defer { giveTurn() }
         guard let snapshot else { return }
-        if let refusal = await install(snapshot) { Log.error("new certificate: \(refusal)") }
+        if case .refused(let reason) = await install(snapshot) { Log.error("new certificate: \(reason)") }
     }
 
     /// Returns once a first configuration serves.
@@ -45,7 +49,7 @@ actor DataPlane {
         await withCheckedContinuation { waiters.append($0) }
     }
 
-    private func install(_ next: Snapshot) async -> String? {
+    private func install(_ next: Snapshot) async -> ApplyResult {
         let compiled: RuntimeConfiguration
         do throws(ConfigurationError) {
             compiled = try RuntimeConfiguration(
@@ -54,18 +58,16 @@ actor DataPlane {
                 localSecrets: await credential.localSecrets
             )
         } catch {
-            return error.description
+            return .refused(error.description)
         }
         let proxy = proxy
         let outcome = await withCheckedContinuation { done in
             proxy.apply(compiled) { done.resume(returning: $0) }
         }
+        configuration = compiled
         switch outcome {
-        case .applied:
-            configuration = compiled
-            return nil
-        case .refused(let reason):
-            return reason
+        case .applied: return .applied
+        case .partly(_, let failures): return .partly(failures)
         }
     }
 

@@ -20,6 +20,8 @@ actor MeshState {
     private let resourceRoot: String?
     private let trustBundle: [UInt8]
     private var gateways: [String: GatewayWorkload] = [:]
+    /// Streams of each gateway that are open.
+    private var streams: [String: Int] = [:]
     private var inputsVersion: UInt64 = 0
     private var made: Made?
 
@@ -31,12 +33,33 @@ actor MeshState {
 
     /// - Returns: whether the mesh looks different with this gateway.
     func connected(_ gateway: GatewayWorkload) -> Bool {
-        let key = "\(gateway.namespace)/\(gateway.name)"
+        let key = Self.key(gateway)
+        streams[key, default: 0] += 1
         guard gateways[key] != gateway else { return false }
         gateways[key] = gateway
         inputsVersion += 1
         return true
     }
+
+    /// - Returns: whether this was the last stream of the gateway, which may come back or be forgotten.
+    func disconnected(_ gateway: GatewayWorkload) -> Bool {
+        let key = Self.key(gateway)
+        guard let count = streams[key] else { return false }
+        streams[key] = count > 1 ? count - 1 : nil
+        return count <= 1
+    }
+
+    /// Takes a gateway that has not come back out of the mesh.
+    ///
+    /// - Returns: whether the mesh looks different without it.
+    func forget(_ gateway: GatewayWorkload) -> Bool {
+        let key = Self.key(gateway)
+        guard streams[key] == nil, gateways.removeValue(forKey: key) != nil else { return false }
+        inputsVersion += 1
+        return true
+    }
+
+    private static func key(_ gateway: GatewayWorkload) -> String { "\(gateway.namespace)/\(gateway.name)" }
 
     /// Nil for a node that translation does not serve.
     func configuration(for node: Node) -> NodeConfiguration? {

@@ -17,6 +17,8 @@ actor ProgrammedStatus {
         var streams = 0
         var acknowledged: UInt64 = 0
         var rejection: String?
+        /// `listener NAME: why`, joined with `; `: what is not bound although the rest is in force.
+        var impairment: String?
         var uses: Set<ResourceKey> = []
         var problems: [Problem] = []
     }
@@ -71,6 +73,27 @@ actor ProgrammedStatus {
         proxy.rejection = nil
         proxies[node.id] = proxy
         schedule()
+    }
+
+    /// What a proxy could not bind; nil: everything is bound.
+    func impaired(_ node: Node, _ reason: String?) {
+        guard var proxy = proxies[node.id], proxy.impairment != reason else { return }
+        proxy.impairment = reason
+        proxies[node.id] = proxy
+        schedule()
+    }
+
+    /// The failure of a listener that a Gateway's server asked for, among those of a proxy.
+    private func unbound(_ key: ResourceKey, _ proxy: Proxy) -> String? {
+        guard let impairment = proxy.impairment, case .gateway(let gateway) = store.current[key]?.spec else {
+            return nil
+        }
+        let ports = Set(gateway.servers.compactMap { $0.port?.number }.map { "_\($0)" })
+        for failure in impairment.split(separator: "; ") where failure.hasPrefix("listener ") {
+            let name = failure.dropFirst("listener ".count).prefix { $0 != " " }.dropLast()
+            if ports.contains(where: { name.hasSuffix($0) }) { return "\(proxy.name): \(failure)" }
+        }
+        return nil
     }
 
     /// What was stored at the refused revision is not in force, even when part of it had been accepted before.
@@ -143,6 +166,8 @@ actor ProgrammedStatus {
         } else if let rejected = using.first(where: { $0.rejection != nil && $0.acknowledged < wanted }) {
             let text = rejected.rejection ?? ""
             set("False", text.contains("PortConflict") ? "PortConflict" : "Rejected", "\(rejected.name): \(text)")
+        } else if let failure = using.lazy.compactMap({ self.unbound(key, $0) }).first {
+            set("False", failure.contains("PortConflict") ? "PortConflict" : "NotBound", failure)
         } else if done.count < using.count {
             set("False", "Pending", "\(done.count)/\(using.count) proxies")
         } else if let problem = problems.filter({ $0.reason != .notEffective }).sorted().first {

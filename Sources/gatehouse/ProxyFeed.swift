@@ -28,7 +28,7 @@ struct ProxyFeed: Sendable {
                 return try ControlPlaneDialer.client(settings, identity: await credential.identity)
             },
             apply: { snapshot in
-                await plane.apply(snapshot).map { .refused($0) } ?? .applied
+                await plane.apply(snapshot)
             },
             events: { event in Self.log(event) }
         )
@@ -40,6 +40,7 @@ struct ProxyFeed: Sendable {
         case .connected, .applied: break
         case .disconnected(let reason, let delay):
             Log.warning("control plane: \(reason); trying again in \(delay.wholeMilliseconds) ms")
+        case .impaired(let reason): Log.error("configuration in force in part: \(reason)")
         case .refused(let type, let reason): Log.error("configuration refused (\(type.shortName)): \(reason)")
         case .notKept(let reason): Log.warning("last good snapshot: \(reason)")
         }

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Base
 internal import CSys
+internal import Discovery
 internal import Foundation
 internal import Proxy
 internal import XDS
@@ -67,8 +68,10 @@ struct ProxyProcess: Sendable {
         if let file = settings.snapshotFile {
             let bytes = [UInt8](try Data(contentsOf: URL(filePath: file)))
             let snapshot = try Snapshot(decoding: bytes)
-            if let refusal = await plane.apply(snapshot) { throw ValidationError("\(file): \(refusal)") }
-            return
+            switch await plane.apply(snapshot) {
+            case .applied: return
+            case .partly(let reason), .refused(let reason): throw ValidationError("\(file): \(reason)")
+            }
         }
         // Whichever ends first ends both: a refused join must end the process while the feed still waits for it.
         try await withThrowingTaskGroup(of: Void.self) { group in

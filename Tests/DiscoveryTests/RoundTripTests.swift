@@ -58,7 +58,12 @@ private struct Follower {
     let task: Task<Void, Never>
     let applied: AsyncStream<Snapshot>
 
-    init(_ address: SocketAddress, node: String = "router~127.0.0.1~gw.ns~d", refuse: String? = nil) {
+    init(
+        _ address: SocketAddress,
+        node: String = "router~127.0.0.1~gw.ns~d",
+        refuse: String? = nil,
+        impair: String? = nil
+    ) {
         let (applied, feed) = AsyncStream.makeStream(of: Snapshot.self)
         self.applied = applied
         let client = DiscoveryClient(
@@ -67,7 +72,7 @@ private struct Follower {
             apply: { snapshot in
                 if let refuse, snapshot.resource(.route, "r") != nil { return .refused(refuse) }
                 feed.yield(snapshot)
-                return .applied
+                return impair.map { .partly($0) } ?? .applied
             }
         )
         task = Task { await client.run() }
@@ -99,6 +104,22 @@ private struct Follower {
         let follower = Follower(try await plane.listen(), refuse: "port 8080 is taken")
         let report = await plane.wait { if case .rejected = $0 { true } else { false } }
         #expect(report == .rejected(.route, revision: 1, reason: "port 8080 is taken"))
+        follower.task.cancel()
+        plane.server.close()
+    }
+
+    @Test func `what is in force but for a part is accepted, and the part is named`() async throws {
+        let plane = try ControlPlane(Fixture.snapshot(1, clusters: ["a"], routeTo: "a"))
+        let follower = Follower(try await plane.listen(), impair: "listener l: taken")
+        let report = await plane.wait { if case .impaired = $0 { true } else { false } }
+        guard case .impaired(_, revision: 1, reason: "listener l: taken") = report else {
+            Issue.record("\(String(describing: report))")
+            return
+        }
+        // Later revisions are not held up.
+        #expect(await plane.wait { $0 == .synced(revision: 1) } != nil)
+        await plane.serve(Fixture.snapshot(2, clusters: ["b"], routeTo: "b"))
+        #expect(await plane.wait { $0 == .synced(revision: 2) } != nil)
         follower.task.cancel()
         plane.server.close()
     }

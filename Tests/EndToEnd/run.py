@@ -16,6 +16,7 @@ from harness import TESTS, run
 import test_readme  # noqa: F401  (each import registers its tests, in this order)
 import test_command_line  # noqa: F401
 import test_ingress  # noqa: F401
+import test_limits  # noqa: F401
 import test_egress  # noqa: F401
 import test_api  # noqa: F401
 import test_envoy  # noqa: F401

@@ -23,20 +23,33 @@ import XDS
         #expect(a.connectionCount == 1)
     }
 
-    @Test func `a listener that cannot be bound refuses the whole configuration`() throws {
+    @Test func `a listener that cannot be bound is named, and the others serve`() throws {
         let upstream = try ScriptedUpstream(body: "still")
         let proxy = try ProxyFixture()
         try proxy.apply([.http([.to("c")])], clusters: [.fixed("c", [upstream.address])])
         var taken = Listener.http([.to("c")], name: "taken")
         taken.address = .socket(upstream.address)
-        let outcome = try proxy.apply([.http([]), taken], clusters: [])
-        guard case .refused(let text) = outcome else {
-            Issue.record("the configuration was accepted")
+        let more = Listener.http([.to("c")], name: "more")
+        let clusters = [Cluster.fixed("c", [upstream.address])]
+        let outcome = try proxy.apply([.http([.to("c")]), taken, more], clusters: clusters)
+        guard case .partly(let bound, let text) = outcome else {
+            Issue.record("nothing failed")
             return
         }
-        #expect(text.contains("listener taken"))
+        #expect(text.hasPrefix("listener taken: "))
         #expect(text.contains("in use"))
+        #expect(bound["taken"] == nil)
         #expect(try proxy.client().get("/").body == "still")
+        #expect(try proxy.client("more").get("/").body == "still")
+        // A later configuration tries again.
+        var free = taken
+        free.address = .socket(SocketAddress(upstream.address.address, port: 0))
+        guard case .applied(let all) = try proxy.apply([.http([.to("c")]), free, more], clusters: clusters) else {
+            Issue.record("the port was free")
+            return
+        }
+        #expect(all["taken"] != nil)
+        #expect(try proxy.client("taken").get("/").body == "still")
     }
 
     @Test func `what cannot be compiled names the resource and the field`() throws {

@@ -65,10 +65,10 @@ final class ProxyFixture {
         }
         done.wait()
         let outcome = try #require(result.withLock { $0 })
-        if case .applied(let bound) = outcome {
-            addresses = bound
-            configuration = next
+        switch outcome {
+        case .applied(let bound), .partly(let bound, _): addresses = bound
         }
+        configuration = next
         return outcome
     }
 

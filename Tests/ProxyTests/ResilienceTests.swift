@@ -100,6 +100,31 @@ import XDS
         #expect(try proxy.client().get("/").body == "late")
     }
 
+    @Test func `a try that goes silent is given up, while one that keeps talking is not`() throws {
+        let upstream = try ScriptedUpstream { $0.index == 0 ? .silence : Self.answer(200, "late") }
+        let proxy = try ProxyFixture()
+        let route = Route.to("c") {
+            $0.retryPolicy = RetryPolicy(
+                conditions: ["reset"],
+                retriesMax: 1,
+                perTryIdleTimeout: .milliseconds(100),
+                backOffBase: .milliseconds(1)
+            )
+        }
+        try proxy.apply([.http([route])], clusters: [.fixed("c", [upstream.address])])
+        let client = try proxy.client()
+        #expect(client.get("/").body == "late")
+        #expect(upstream.requestCount == 2)
+        // A slow upload is no silence.
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
+        for byte in ["b", "o", "d", "y"] {
+            usleep(60_000)
+            client.send(byte)
+        }
+        #expect(client.answer().status == 200)
+        #expect(upstream.requestCount == 3)
+    }
+
     @Test func `beyond the limits requests are refused with UO`() throws {
         let upstream = try ScriptedUpstream { _ in .silence }
         let proxy = try ProxyFixture()

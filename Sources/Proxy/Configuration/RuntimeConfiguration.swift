@@ -32,6 +32,8 @@ public final class RuntimeConfiguration: Sendable {
 
     let listeners: [String: ListenerPlan]
     let clusters: [String: ClusterPlan]
+    /// When the process sheds work.
+    let overload: OverloadLimits
     private let routeTables: [String: (identity: String, table: RouteTable)]
 
     /// - Parameters:
@@ -52,6 +54,8 @@ public final class RuntimeConfiguration: Sendable {
         localSecrets: [String: Secret]
     ) throws(ConfigurationError) {
         version = models.version
+        // It is the process's; every listener carries the same.
+        overload = models.listeners.lazy.compactMap(\.model.overload).first ?? OverloadLimits()
         let secrets = SecretBook(
             local: localSecrets,
             remote: models.secrets.mapValues { ($0.model, $0.version) }

@@ -11,7 +11,13 @@ extension Exchange {
         var next = min(min(delayDeadline, routeDeadline), min(tryDeadline, requestDeadline))
         next = min(next, durationDeadline)
         if idleTimeout != .max { next = min(next, lastActivity &+ idleTimeout) }
+        if tryIdleTimeout != .max { next = min(next, tryIdleDeadline) }
         return next
+    }
+
+    private var tryIdleDeadline: UInt64 {
+        let (sum, overflow) = max(attemptTime, lastActivity).addingReportingOverflow(tryIdleTimeout)
+        return overflow ? .max : sum
     }
 
     func armClock() { clock.arm(nextDeadline, on: worker.loop) }
@@ -40,6 +46,9 @@ extension Exchange {
                 details: "max_duration_timeout",
                 flags: .durationLimit
             )
+        } else if tryIdleTimeout != .max, tryIdleDeadline <= now {
+            tryIdleTimeout = .max
+            responseIsLate(isOneTry: true)
         } else if idleTimeout != .max, lastActivity &+ idleTimeout <= now {
             reply(
                 isRequestComplete ? 504 : 408,
@@ -66,6 +75,9 @@ extension Exchange {
     }
 
     func startTryDeadline() {
+        if phase == .active, let limit = forward?.retry?.perTryIdleTimeout, limit > .zero {
+            tryIdleTimeout = UInt64(limit.wholeNanoseconds)
+        }
         guard isRequestComplete, phase == .active, let limit = forward?.retry?.perTryTimeout, limit > .zero else {
             return
         }

@@ -148,7 +148,7 @@ extension Exchange {
             sendKept(head, to: upstream)
         }
         startTryDeadline()
-        if tryDeadline != .max { armClock() }
+        if tryDeadline != .max || tryIdleTimeout != .max { armClock() }
     }
 
     /// Tells the upstream how long its answer is waited for; a retry has what is left.
@@ -242,6 +242,7 @@ extension Exchange {
         isRetryCounted = true
         phase = .backingOff
         tryDeadline = .max
+        tryIdleTimeout = .max
         delayDeadline = after(rule.backoff(retry: attempts, random: worker.random.next()))
         armClock()
         return true

@@ -83,6 +83,8 @@ final class Exchange: ServerStreamConsumer {
     var delayDeadline = UInt64.max
     var routeDeadline = UInt64.max
     var tryDeadline = UInt64.max
+    /// How long one try may be silent; `.max` is for ever.
+    var tryIdleTimeout = UInt64.max
     var requestDeadline = UInt64.max
     var durationDeadline = UInt64.max
     var idleTimeout: UInt64 = .max
@@ -139,6 +141,12 @@ final class Exchange: ServerStreamConsumer {
         if let limit = http.streamIdleTimeout { idleTimeout = limit }
         if let limit = http.streamDurationMax { durationDeadline = after(limit) }
         if !endStream, let limit = http.requestTimeout { requestDeadline = after(limit) }
+        if worker.pressure.level >= .refusesRequests {
+            downstream.listener.statistics.pointee.requestsOverload &+= 1
+            isGRPC = stream.head.isGRPC
+            reply(503, "overloaded", details: "overload", flags: .overload)
+            return
+        }
         let facts = downstream.facts
         isMutual = facts.isMutual
         guard prepare(stream.head, http, downstream, facts) else { return }
@@ -305,6 +313,7 @@ final class Exchange: ServerStreamConsumer {
         delayDeadline = .max
         routeDeadline = .max
         tryDeadline = .max
+        tryIdleTimeout = .max
         requestDeadline = .max
         durationDeadline = .max
         idleTimeout = .max

@@ -55,17 +55,20 @@ extension Exchange {
             withDecimal(UInt64(code)) { _ = head.set(.grpcStatus, $0) }
             if text.count > 0 { head.set(.grpcMessage, text) }
             if isOverloaded { head.set(Self.overloadedName, UnsafeRawBufferPointer("true")) }
+            if flags.contains(.overload) { head.set(Self.retryAfterName, UnsafeRawBufferPointer("1")) }
             stream.sendHead(head, endStream: true)
         } else {
             beginAnswer(head, status: code)
             if text.count > 0 { head.set(.contentType, "text/plain") }
             setLength(head, text.count, stream)
             if isOverloaded { head.set(Self.overloadedName, UnsafeRawBufferPointer("true")) }
+            if flags.contains(.overload) { head.set(Self.retryAfterName, UnsafeRawBufferPointer("1")) }
             finishAnswer(head, body: text, stream)
         }
         finish()
     }
 
+    private static var retryAfterName: UnsafeRawBufferPointer { UnsafeRawBufferPointer("retry-after") }
     private static var overloadedName: UnsafeRawBufferPointer { UnsafeRawBufferPointer("x-envoy-overloaded") }
 
     private func beginAnswer(_ head: MessageHead, status: Int) {

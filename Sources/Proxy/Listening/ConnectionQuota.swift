@@ -32,8 +32,14 @@ final class ListenerAdmission: ConnectionCounter {
         self.process = process
     }
 
+    /// New connections wait in the kernel while the process has no room: once some are gone, accepting goes on.
+    override var isFull: Bool {
+        let worker = listener.worker
+        return process.count >= worker.pressure.connectionsMax || worker.pressure.level >= .refusesConnections
+    }
+
     override func admit() -> Bool {
-        guard process.take(upTo: listener.worker.options.connectionsMax) else { return refuse() }
+        guard process.take(upTo: listener.worker.pressure.connectionsMax) else { return refuse() }
         guard quota.take(upTo: listener.plan.connectionsMax) else {
             process.release()
             return refuse()

@@ -8,6 +8,8 @@ protocol Downstream: AnyObject {
     /// No new work; close when the present work is done.
     func drain()
     func closeNow()
+    /// Go if nothing is going on: the process needs the memory.
+    func shedIfIdle()
 }
 
 /// A place in a listener's list. The list keeps what is linked alive.

@@ -155,6 +155,10 @@ final class HTTPDownstream: ServerConnectionDelegate, Downstream {
     // MARK: the connection
 
     override func onRequest(_ stream: ServerStream, endStream: Bool) {
+        if listener.worker.pressure.level > .none, let server, !server.isDraining {
+            listener.statistics.pointee.keepAlivesRefused &+= 1
+            server.drain()
+        }
         listener.worker.takeExchange().begin(stream, downstream: self, endStream: endStream)
     }
 
@@ -200,6 +204,12 @@ final class HTTPDownstream: ServerConnectionDelegate, Downstream {
     }
 
     func drain() { server?.drain() }
+
+    func shedIfIdle() {
+        guard let server, server.openStreams == 0, server.requestCount > 0, !server.isDraining else { return }
+        listener.statistics.pointee.keepAlivesRefused &+= 1
+        server.drain()
+    }
 
     func closeNow() { connection.close() }
 }

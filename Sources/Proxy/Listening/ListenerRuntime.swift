@@ -75,6 +75,8 @@ final class ListenerRuntime: AcceptHandler {
         sockets = []
     }
 
+    func shedIdle() { open.forEach { $0.shedIfIdle() } }
+
     func closeAll() { open.forEach { $0.closeNow() } }
 
     var isEmpty: Bool { open.isEmpty }

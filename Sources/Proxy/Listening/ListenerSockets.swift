@@ -29,50 +29,65 @@ struct ListenerSockets {
 
     var boundAddresses: [String: SocketAddress] { bound.compactMapValues(\.real) }
 
-    /// Opens what `listeners` need beyond what is open. All or nothing.
+    /// Opens what `listeners` need beyond what is open. A listener that cannot be bound has no sockets, or those of
+    /// before when it has moved; it is tried again at the next change. The others are not held up by it.
     ///
-    /// - Returns: for each worker the sockets it has to take.
-    mutating func change(to listeners: [String: ListenerPlan]) throws(BindError) -> [Worker.Sockets] {
-        try refuseDuplicates(listeners)
+    /// - Returns: for each worker the sockets it has to take, and what could not be bound.
+    mutating func change(to listeners: [String: ListenerPlan]) -> (sockets: [Worker.Sockets], failures: [String]) {
+        var failures = duplicates(listeners)
         var next = bound.filter { listeners[$0.key] != nil }
         var change = [Worker.Sockets](repeating: Worker.Sockets(), count: workers)
-        var opened: [Int32] = []
-        for name in listeners.keys.sorted() {
+        for name in listeners.keys.sorted() where failures[name] == nil {
             guard let plan = listeners[name], next[name]?.addresses != plan.addresses else { continue }
-            let isMove = next[name] != nil
-            var real: SocketAddress?
-            for address in plan.addresses {
-                do throws(BindError) {
-                    let (descriptors, first) = try open(address)
-                    opened += descriptors
-                    real = real ?? first
-                    for (index, descriptor) in descriptors.enumerated() {
-                        change[index % workers].descriptors[name, default: []].append(descriptor)
-                    }
-                } catch {
-                    for descriptor in opened { close(descriptor) }
-                    throw BindError(detail: "listener \(name): \(error.detail)")
+            do throws(BindError) {
+                let (descriptors, real) = try openAll(plan.addresses)
+                for (index, descriptor) in descriptors.enumerated() {
+                    change[index % workers].descriptors[name, default: []].append(descriptor)
                 }
+                if next[name] != nil { for index in change.indices { change[index].moved.insert(name) } }
+                next[name] = Bound(addresses: plan.addresses, real: real)
+            } catch {
+                failures[name] = error.detail
             }
-            if isMove { for index in change.indices { change[index].moved.insert(name) } }
-            next[name] = Bound(addresses: plan.addresses, real: real)
         }
         release(keeping: next)
         bound = next
-        return change
+        return (change, failures.sorted { $0.key < $1.key }.map { "listener \($0.key): \($0.value)" })
     }
 
-    private func refuseDuplicates(_ listeners: [String: ListenerPlan]) throws(BindError) {
+    /// All addresses of one listener, or none.
+    private func openAll(_ addresses: [NetworkAddress]) throws(BindError) -> ([Int32], SocketAddress?) {
+        var opened: [Int32] = []
+        var real: SocketAddress?
+        do throws(BindError) {
+            for address in addresses {
+                let (descriptors, first) = try open(address)
+                // Worker by worker, as each address has its own share for each.
+                opened += descriptors
+                real = real ?? first
+            }
+        } catch {
+            for descriptor in opened { close(descriptor) }
+            throw error
+        }
+        return (opened, real)
+    }
+
+    /// The later one of two listeners, by name, that want one address.
+    private func duplicates(_ listeners: [String: ListenerPlan]) -> [String: String] {
+        var failures: [String: String] = [:]
         var seen: [NetworkAddress: String] = [:]
         for (name, plan) in listeners.sorted(by: { $0.key < $1.key }) {
             for address in plan.addresses {
                 if case .ip(let socket) = address, socket.port == 0 { continue }
                 if let other = seen[address] {
-                    throw BindError(detail: "listener \(name): \(address) is already taken by listener \(other)")
+                    failures[name] = "\(address) is already taken by listener \(other)"
+                } else {
+                    seen[address] = name
                 }
-                seen[address] = name
             }
         }
+        return failures
     }
 
     /// Tells the supervisor which addresses nobody will ask for again.

@@ -362,4 +362,7 @@ final class TCPTunnel: Downstream {
     func drain() {}
 
     func closeNow() { end([], "drained") }
+
+    /// A tunnel is never idle in a way that we could see.
+    func shedIfIdle() {}
 }

@@ -21,8 +21,8 @@ public struct ProxyConfigSpec: FieldObject {
     ]
 }
 
-/// Mesh-wide settings, with the field names of Istio's `MeshConfig`; `defaultLoadBalancer`, `defaultRequestTimeout`
-/// and `edgeDefaults` are ours.
+/// Mesh-wide settings, with the field names of Istio's `MeshConfig`; `defaultLoadBalancer`, `defaultRequestTimeout`,
+/// `edgeDefaults` and `overload` are ours.
 public struct MeshConfigSpec: FieldObject {
     public enum AccessLogEncoding: String, FieldEnum {
         case text = "TEXT"
@@ -118,6 +118,7 @@ public struct MeshConfigSpec: FieldObject {
     public var defaultLoadBalancer: LoadBalancerSettings.SimpleLB?
     public var defaultRequestTimeout: Duration?
     public var edgeDefaults: EdgeSettings?
+    public var overload: OverloadSettings?
     public init() {}
     public static let fields: [Field<MeshConfigSpec>] = [
         Field("connectTimeout", \.connectTimeout, "to upstream hosts; default 10s"),
@@ -143,5 +144,6 @@ public struct MeshConfigSpec: FieldObject {
         Field("defaultLoadBalancer", \.defaultLoadBalancer, "for hosts without their own; default ROUND_ROBIN"),
         Field("defaultRequestTimeout", \.defaultRequestTimeout, "of HTTP routes without timeout; default 15s"),
         Field("edgeDefaults", \.edgeDefaults, "limits and deadlines of all gateways"),
+        Field("overload", \.overload, "when gateways shed work"),
     ]
 }

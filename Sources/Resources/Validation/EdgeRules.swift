@@ -58,6 +58,21 @@ extension EdgeTimeouts {
     }
 }
 
+extension OverloadSettings {
+    func check(_ findings: inout Findings) {
+        if let memoryBytes, memoryBytes < 64 << 20 {
+            findings.error(at: "memoryBytes", "number.range", "must be at least 67108864 (64 MiB)")
+        }
+        findings.checkRange("disableKeepAlivePercent", disableKeepAlivePercent, 10...100)
+        findings.checkRange("refuseRequestsPercent", refuseRequestsPercent, 10...100)
+        findings.checkRange("refuseConnectionsPercent", refuseConnectionsPercent, 10...100)
+        let rising = [disableKeepAlivePercent ?? 85, refuseRequestsPercent ?? 90, refuseConnectionsPercent ?? 95]
+        if rising != rising.sorted() {
+            findings.error("overload.order", "the three percentages must rise in this order")
+        }
+    }
+}
+
 extension EdgeHTTP2 {
     func check(_ findings: inout Findings) {
         findings.checkRange("maxConcurrentStreams", maxConcurrentStreams, 1...1_048_576)

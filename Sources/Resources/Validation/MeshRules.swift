@@ -49,6 +49,7 @@ extension MeshConfigSpec {
             findings.inside("outlierDetection", policy.outlierDetection) { $0.check(&$1) }
         }
         findings.inside("edgeDefaults", edgeDefaults) { $0.check(&$1) }
+        findings.inside("overload", overload) { $0.check(&$1) }
         findings.inside("defaultConfig", defaultConfig) { config, findings in
             findings.checkNotNegative("concurrency", config.concurrency)
             for (key, value) in [

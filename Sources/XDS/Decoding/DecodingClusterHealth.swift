@@ -20,7 +20,7 @@ extension CircuitBreakers {
             )
             switch message.priority {
             case .default: normal = limits
-            case .high: high = limits
+            case .high: throw path.child("priority").error("HIGH is not supported")
             case .UNRECOGNIZED: throw path.child("priority").error("unknown value")
             }
         }

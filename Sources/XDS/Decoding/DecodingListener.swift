@@ -42,6 +42,7 @@ extension Listener {
             case .outbound: .outbound
             case .unspecified, .UNRECOGNIZED: .unspecified
             }
+        let own = try OwnNumbers(listener.metadata, at: path)
         self.init(
             name: try path.nonEmpty(listener.name, "name"),
             address: try Address(listener.address, allowsName: false, at: path.child("address")),
@@ -70,7 +71,8 @@ extension Listener {
             socketOptions: try path.list(listener.socketOptions, "socket_options") {
                 (option, path) throws(DecodeError) in try SocketOption(option, at: path)
             },
-            connectionsMax: try OwnNumbers(listener.metadata, at: path).count("max_connections"),
+            connectionsMax: try own.count("max_connections"),
+            overload: try OverloadLimits(own),
             accessLogs: try AccessLog.list(listener.accessLog, "access_log", at: path)
         )
     }

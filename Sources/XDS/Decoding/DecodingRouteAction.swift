@@ -26,7 +26,7 @@ extension RouteAction {
             retryPolicy: action.hasRetryPolicy
                 ? try RetryPolicy(action.retryPolicy, at: path.child("retry_policy")) : nil,
             mirrors: try RequestMirror.list(action.requestMirrorPolicies, "request_mirror_policies", at: path),
-            isHighPriority: action.priority == .high,
+            isHighPriority: try path.normalPriority(action.priority),
             hashPolicies: try path.list(action.hashPolicy, "hash_policy") { (policy, path) throws(DecodeError) in
                 try HashPolicy(policy, at: path)
             },
@@ -239,5 +239,13 @@ extension RetryPolicy {
         while text.first == " " { text.removeFirst() }
         while text.last == " " { text.removeLast() }
         return String(text)
+    }
+}
+
+extension FieldPath {
+    /// Circuit breakers have one set of thresholds here; a route that wants the other one would get none of its own.
+    fileprivate func normalPriority(_ priority: Envoy_Config_Core_V3_RoutingPriority) throws(DecodeError) -> Bool {
+        try refuse("priority", if: priority == .high)
+        return false
     }
 }

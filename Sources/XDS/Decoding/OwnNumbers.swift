@@ -4,8 +4,11 @@ internal import SwiftProtobuf
 ///
 /// Names that this version does not know are refused: they would have no effect.
 struct OwnNumbers {
-    private static let key = "gatehouse.io"
-    private static let known: Set<String> = ["max_connections", "min_body_rate", "send_timeout_ms"]
+    private static let key = "gatehouse"
+    private static let known: Set<String> = [
+        "max_connections", "min_body_rate", "send_timeout_ms", "overload_memory_bytes", "overload_keepalive_percent",
+        "overload_request_percent", "overload_accept_percent",
+    ]
 
     private let fields: [String: Google_Protobuf_Value]
     private let path: FieldPath
@@ -25,6 +28,24 @@ struct OwnNumbers {
             throw path.child(name).error("not a whole number")
         }
         return count
+    }
+}
+
+extension OverloadLimits {
+    /// Nil when none of its numbers is there.
+    init?(_ numbers: OwnNumbers) throws(DecodeError) {
+        self.init()
+        memoryBytesMax = try numbers.count("overload_memory_bytes")
+        var isSet = memoryBytesMax != nil
+        func percent(_ name: String, _ place: WritableKeyPath<OverloadLimits, UInt32>) throws(DecodeError) {
+            guard let value = try numbers.count(name) else { return }
+            self[keyPath: place] = UInt32(clamping: value)
+            isSet = true
+        }
+        try percent("overload_keepalive_percent", \.keepAlivePercent)
+        try percent("overload_request_percent", \.requestPercent)
+        try percent("overload_accept_percent", \.acceptPercent)
+        guard isSet else { return nil }
     }
 }
 

@@ -28,8 +28,11 @@ public struct Listener: Hashable, Sendable {
     /// Set on the listening socket; accepted connections inherit them.
     public var socketOptions: [SocketOption] = []
     /// Connections open at the same time, beyond which new ones are closed at once; nil is the process's limit. An
-    /// extension: metadata `gatehouse.io`, number `max_connections`.
+    /// extension: metadata `gatehouse`, number `max_connections`.
     public var connectionsMax: UInt64? = nil
+    /// When the process sheds work; nil is the proxy's default. An extension: metadata `gatehouse`, numbers
+    /// `overload_…`.
+    public var overload: OverloadLimits? = nil
     /// Records of connections that no filter chain took.
     public var accessLogs: [AccessLog] = []
 
@@ -50,6 +53,7 @@ public struct Listener: Hashable, Sendable {
         connectionBufferBytesMax: UInt32? = nil,
         socketOptions: [SocketOption] = [],
         connectionsMax: UInt64? = nil,
+        overload: OverloadLimits? = nil,
         accessLogs: [AccessLog] = []
     ) {
         self.name = name
@@ -68,6 +72,7 @@ public struct Listener: Hashable, Sendable {
         self.connectionBufferBytesMax = connectionBufferBytesMax
         self.socketOptions = socketOptions
         self.connectionsMax = connectionsMax
+        self.overload = overload
         self.accessLogs = accessLogs
     }
 }
@@ -104,10 +109,10 @@ public struct FilterChain: Hashable, Sendable {
     /// Time for the TLS handshake; nil is unlimited.
     public var handshakeTimeout: Duration? = nil
     /// Bytes per second that a request body must bring, over ten seconds; zero is off, nil the proxy's default. An
-    /// extension: metadata `gatehouse.io`, number `min_body_rate`.
+    /// extension: metadata `gatehouse`, number `min_body_rate`.
     public var minBodyRate: UInt32? = nil
     /// Output that makes no progress for this long ends the connection; nil is the proxy's default. An extension:
-    /// metadata `gatehouse.io`, number `send_timeout_ms`.
+    /// metadata `gatehouse`, number `send_timeout_ms`.
     public var sendTimeout: Duration? = nil
     /// Run in order on each new connection, before `terminal`.
     public var networkFilters: [NetworkFilter] = []
