@@ -14,6 +14,7 @@ public struct MeshSnapshot: Sendable {
     public let gateways: [GatewayServers]
     public let destinations: DestinationPolicies
     public let edgePolicies: EdgePolicies
+    public let routePolicies: RoutePolicies
     public let inputs: MeshInputs
     /// Root VirtualServices whose delegate is missing or not visible, with the sentence to show.
     public let unresolvedDelegates: [(root: ResourceKey, message: String)]
@@ -78,6 +79,7 @@ public struct MeshSnapshot: Sendable {
         forwardsByName =
             services.all.contains { $0.resolution == .original || $0.resolution == .dynamic }
             || stored.destinationRules.contains { $0.spec.asksForPassthrough }
+        routePolicies = RoutePolicies(stored.routePolicies)
         sidecars = stored.sidecars
         secrets = stored.secrets
     }

@@ -32,6 +32,7 @@ struct StoredResources {
     /// Of ServiceEntries: host to the addresses that were given to it.
     let automaticAddresses: [ResourceKey: [String: [String]]]
     let healthChecks: [(source: ResourceKey, spec: HealthCheckPolicySpec)]
+    let routePolicies: [(source: ResourceKey, spec: RoutePolicySpec)]
 
     /// By `namespace` and one `key=value` of its labels.
     private let workloadsByLabel: [String: [Item<WorkloadEntrySpec>]]
@@ -76,6 +77,7 @@ struct StoredResources {
             resources.typed(SecretSpec.self).map { ("\($0.namespace)/\($0.name)", $0.spec) },
             uniquingKeysWith: { first, _ in first }
         )
+        routePolicies = resources.typed(RoutePolicySpec.self).map { ($0.key, $0.spec) }
     }
 
     /// WorkloadEntries with all the labels, oldest first; none for an empty selector. Their `labels` are those of the

@@ -226,5 +226,17 @@ extension ResourceKind {
             categories: ["gatehouse"],
             columns: [text("Host", ".spec.host"), text("Subset", ".spec.subset"), programmed]
         ),
+        describe(
+            .routePolicy,
+            "gatehouse.io",
+            ["v1"],
+            "routepolicies",
+            RoutePolicySpec.self,
+            categories: ["gatehouse"],
+            columns: [
+                text("VirtualService", ".spec.targetRef.name"), text("Section", ".spec.targetRef.sectionName"),
+                programmed,
+            ]
+        ),
     ]
 }

@@ -40,6 +40,7 @@ public indirect enum Spec: Sendable, Equatable {
     case meshConfig(MeshConfigSpec)
     case edgePolicy(EdgePolicySpec)
     case healthCheckPolicy(HealthCheckPolicySpec)
+    case routePolicy(RoutePolicySpec)
 }
 
 /// One object of the API: as written, and typed.

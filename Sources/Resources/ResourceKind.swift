@@ -19,6 +19,7 @@ public enum ResourceKind: String, CaseIterable, Hashable, Sendable, Comparable {
     case meshConfig = "MeshConfig"
     case edgePolicy = "EdgePolicy"
     case healthCheckPolicy = "HealthCheckPolicy"
+    case routePolicy = "RoutePolicy"
 
     /// In the order of declaration, which is also a good order to create objects in.
     public static func < (a: ResourceKind, b: ResourceKind) -> Bool { a.order < b.order }
@@ -45,6 +46,7 @@ public enum ResourceKind: String, CaseIterable, Hashable, Sendable, Comparable {
         case .meshConfig: 16
         case .edgePolicy: 17
         case .healthCheckPolicy: 18
+        case .routePolicy: 19
         }
     }
 

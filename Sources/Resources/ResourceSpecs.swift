@@ -162,6 +162,15 @@ extension HealthCheckPolicySpec: ResourceSpec {
     }
 }
 
+extension RoutePolicySpec: ResourceSpec {
+    public static var kind: ResourceKind { .routePolicy }
+    public var wrapped: Spec { .routePolicy(self) }
+    public init?(_ spec: Spec) {
+        guard case .routePolicy(let value) = spec else { return nil }
+        self = value
+    }
+}
+
 extension Spec {
     /// The type that the body of a kind has; nil for opaque kinds.
     static func type(of kind: ResourceKind) -> (any ResourceSpec.Type)? {
@@ -184,6 +193,7 @@ extension Spec {
         case .meshConfig: MeshConfigSpec.self
         case .edgePolicy: EdgePolicySpec.self
         case .healthCheckPolicy: HealthCheckPolicySpec.self
+        case .routePolicy: RoutePolicySpec.self
         case .event: nil
         }
     }

@@ -30,6 +30,10 @@ public struct PathNormalizer: Equatable, Sendable {
     public var mergesSlashes: Bool
     public var escapedSlashes: EscapedSlashes
 
+    /// The strictest level also refuses what back ends read in different ways and no form is right for: an escape that
+    /// is none (`%zz`), and a dot segment with parameters (`..;x`), which servlet containers resolve and others do not.
+    private var refusesAmbiguity: Bool { normalizes && mergesSlashes && escapedSlashes == .forward }
+
     public init(normalizes: Bool, mergesSlashes: Bool, escapedSlashes: EscapedSlashes) {
         self.normalizes = normalizes
         self.mergesSlashes = mergesSlashes
@@ -52,7 +56,7 @@ public struct PathNormalizer: Equatable, Sendable {
             case .keep, .forward: break
             }
         }
-        if normalizes, !Self.canonicalize(&output) { return .rejected }
+        if normalizes, !Self.canonicalize(&output, refusesAmbiguity: refusesAmbiguity) { return .rejected }
         if mergesSlashes { Self.mergeSlashes(&output) }
         output.append(contentsOf: target.dropping(path.count))
         if outcome == .rewritten, output.withUnsafeBytes({ $0.equals(target) }) { return .unchanged }
@@ -113,7 +117,7 @@ public struct PathNormalizer: Equatable, Sendable {
     }
 
     /// The byte that `%XX` at `index` stands for; nil when it is not a valid escape.
-    private static func escaped(at index: Int, in path: UnsafeRawBufferPointer) -> UInt8? {
+    static func escaped(at index: Int, in path: UnsafeRawBufferPointer) -> UInt8? {
         guard index &+ 2 < path.count, let high = hexDigit(path[index &+ 1]), let low = hexDigit(path[index &+ 2])
         else { return nil }
         return high << 4 | low
@@ -129,8 +133,8 @@ public struct PathNormalizer: Equatable, Sendable {
     }
 
     /// RFC 3986 §6.2.2.2 (unreserved characters are unescaped) and §5.2.4 (dot segments), with `\` read as `/`.
-    /// False for a path that holds a NUL, plain or escaped.
-    private static func canonicalize(_ path: inout [UInt8]) -> Bool {
+    /// False for a path that holds a NUL, plain or escaped, and for an ambiguous one when those are refused.
+    static func canonicalize(_ path: inout [UInt8], refusesAmbiguity: Bool) -> Bool {
         let input = path
         return input.withUnsafeBytes { input in
             path.removeAll(keepingCapacity: true)
@@ -140,6 +144,7 @@ public struct PathNormalizer: Equatable, Sendable {
                 if byte == 0x2F || byte == 0x5C {
                     path.append(0x2F)
                     index = skipDotSegment(after: index &+ 1, in: input, output: &path)
+                    if refusesAmbiguity, hasDotsWithParameters(at: index, in: input) { return false }
                 } else if byte == 0x25, let value = escaped(at: index, in: input) {
                     if value == 0 { return false }
                     if isUnreserved(value) {
@@ -148,7 +153,7 @@ public struct PathNormalizer: Equatable, Sendable {
                         path.append(contentsOf: input.part(index, index &+ 3))
                     }
                     index &+= 3
-                } else if byte == 0 {
+                } else if byte == 0 || (byte == 0x25 && refusesAmbiguity) {
                     return false
                 } else {
                     appendEscaping(byte, to: &path)
@@ -159,7 +164,7 @@ public struct PathNormalizer: Equatable, Sendable {
         }
     }
 
-    private static func isUnreserved(_ byte: UInt8) -> Bool {
+    static func isUnreserved(_ byte: UInt8) -> Bool {
         switch byte {
         case 48...57, 65...90, 97...122, 0x2D, 0x2E, 0x5F, 0x7E: true
         default: false
@@ -204,13 +209,24 @@ public struct PathNormalizer: Equatable, Sendable {
         }
     }
 
+    /// One or two dots, then `;`.
+    private static func hasDotsWithParameters(at start: Int, in input: UnsafeRawBufferPointer) -> Bool {
+        var end = start
+        var dots = 0
+        while dots < 3, let width = dotWidth(at: end, in: input) {
+            dots &+= 1
+            end &+= width
+        }
+        return (dots == 1 || dots == 2) && end < input.count && input[end] == 0x3B
+    }
+
     private static func dotWidth(at index: Int, in input: UnsafeRawBufferPointer) -> Int? {
         guard index < input.count else { return nil }
         if input[index] == 0x2E { return 1 }
         return input[index] == 0x25 && escaped(at: index, in: input) == 0x2E ? 3 : nil
     }
 
-    private static func mergeSlashes(_ path: inout [UInt8]) {
+    static func mergeSlashes(_ path: inout [UInt8]) {
         var kept = 0
         for index in path.indices {
             if path[index] == 0x2F, kept > 0, path[kept &- 1] == 0x2F { continue }

@@ -186,6 +186,8 @@ struct ClusterPolicy {
             written?.h2UpgradePolicy == .upgrade
             || (written?.h2UpgradePolicy ?? .default == .default && mesh.settings.config.h2UpgradePolicy == .upgrade)
         var options = Self.http(of: cluster) ?? UpstreamHTTPOptions()
+        var http1 = Envoy_Config_Core_V3_Http1ProtocolOptions()
+        if HeaderCaseOptions.arePreserved(mesh.settings) { http1.headerKeyFormat = HeaderCaseOptions.preserved }
         var http2 = Envoy_Config_Core_V3_Http2ProtocolOptions()
         if let streams = written?.maxConcurrentStreams, streams > 0 { http2.maxConcurrentStreams = Wire.uint(streams) }
         if let keepalive = written?.http2KeepAlive, let interval = keepalive.interval, let timeout = keepalive.timeout {
@@ -193,14 +195,14 @@ struct ClusterPolicy {
             http2.connectionKeepalive.timeout = Wire.duration(timeout)
         }
         if written?.useClientProtocol == true {
-            options.useDownstreamProtocolConfig.httpProtocolOptions = Envoy_Config_Core_V3_Http1ProtocolOptions()
+            options.useDownstreamProtocolConfig.httpProtocolOptions = http1
             options.useDownstreamProtocolConfig.http2ProtocolOptions = http2
         } else if spoken.isHTTP2 || (spoken == .http && upgrades) {
             options.explicitHTTPConfig.http2ProtocolOptions = http2
-        } else if Self.http(of: cluster) == nil, !setsSNI {
+        } else if Self.http(of: cluster) == nil, !setsSNI, !http1.hasHeaderKeyFormat {
             return
         } else {
-            options.explicitHTTPConfig.httpProtocolOptions = Envoy_Config_Core_V3_Http1ProtocolOptions()
+            options.explicitHTTPConfig.httpProtocolOptions = http1
         }
         if setsSNI { options.upstreamHTTPProtocolOptions.autoSni = true }
         Self.setHTTP(options, cluster: &cluster)

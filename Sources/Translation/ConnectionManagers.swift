@@ -30,6 +30,7 @@ struct ConnectionManagers {
         manager.setCurrentClientCertDetails.cert = true
         manager.setCurrentClientCertDetails.dns = true
         manager.setCurrentClientCertDetails.uri = true
+        profile.applyClients(to: &manager)
         return manager
     }
 
@@ -70,6 +71,11 @@ struct ConnectionManagers {
         manager.commonHTTPProtocolOptions.maxHeadersCount = Wire.uint(
             min(1000, mesh.edgePolicies.requestHeaderCountMax + 64)
         )
+        // The application may refuse content before it is sent.
+        manager.proxy100Continue = true
+        if HeaderCaseOptions.arePreserved(mesh.settings) {
+            manager.httpProtocolOptions.headerKeyFormat = HeaderCaseOptions.preserved
+        }
         normalise(&manager)
         var websocket = ConnectionManager.UpgradeConfig()
         websocket.upgradeType = "websocket"
@@ -77,8 +83,9 @@ struct ConnectionManagers {
         manager.httpFilters = [
             filter("envoy.filters.http.cors", Envoy_Extensions_Filters_Http_Cors_V3_Cors()),
             filter("envoy.filters.http.fault", FaultMessage()),
-            filter("envoy.filters.http.router", RouterMessage()),
         ]
+        manager.httpFilters += RouteExtras.filters(mesh.routePolicies)
+        manager.httpFilters.append(filter("envoy.filters.http.router", RouterMessage()))
         return manager
     }
 

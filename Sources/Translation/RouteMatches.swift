@@ -17,8 +17,9 @@ enum RouteMatches {
         case .regex(let pattern): message.safeRegex = Wire.regex(pattern)
         case .present, nil: break
         }
+        if isConnect(match) { message.connectMatcher = RouteMatchMessage.ConnectMatcher() }
         if match.ignoreUriCase { message.caseSensitive = Wire.bool(false) }
-        if let method = match.method { message.headers.append(header(":method", method)) }
+        if let method = match.method, !isConnect(match) { message.headers.append(header(":method", method)) }
         if let authority = match.authority { message.headers.append(header(":authority", authority)) }
         if let scheme = match.scheme { message.headers.append(header(":scheme", scheme)) }
         for name in match.headers.keys.sorted() {
@@ -38,6 +39,9 @@ enum RouteMatches {
         }
         return message
     }
+
+    /// CONNECT has no path to match (RFC 9112 §3.2.3): its routes have a matcher of their own.
+    static func isConnect(_ match: HTTPMatchRequest?) -> Bool { match?.method == .exact("CONNECT") }
 
     /// True when the match takes every request: what comes after it in one VirtualService is never reached.
     static func isCatchAll(_ match: HTTPMatchRequest?) -> Bool {

@@ -82,6 +82,12 @@ struct RouteBuilder {
         port: Int,
         ledger: inout Ledger
     ) -> [RouteMessage]? {
+        let extras = mesh.routePolicies.effective(for: rules.source, rule: rule.name)
+        ledger.use(extras.sources)
+        for (loser, winner) in mesh.routePolicies.displaced(at: rules.source) {
+            ledger.use(loser)
+            ledger.report(loser, .policyConflict, "\(winner) is older and has the same target")
+        }
         var message = RouteMessage()
         message.name = [rule.name, match?.name].compactMap { $0 }.joined(separator: ".")
         message.match = RouteMatches.message(match)
@@ -112,12 +118,22 @@ struct RouteBuilder {
         var action = RouteActionMessage()
         forward(rule.route, resolved, authority: rule.rewrite?.authority ?? changes.authority, action: &action)
         rewrite(rule.rewrite, match: match, action: &action)
+        if RouteMatches.isConnect(match) { action.upgradeConfigs = [Self.tunnelUpgrade] }
         mirror(rule, port: port, source: rules.source, action: &action, ledger: &ledger)
         let policy = rule.retries.map(RouteActions.retries) ?? RouteActions.defaultRetries(mesh.settings)
         if let policy { action.retryPolicy = policy }
         if rule.retries == nil { RouteActions.markIdempotent(&message, mesh.settings) }
         message.route = action
+        RouteExtras.apply(extras, to: &message)
         return applyTimeout(rule.timeout, to: message, destinations: resolved)
+    }
+
+    /// A CONNECT that a rule asks for ends here; its bytes go on as TCP.
+    private static var tunnelUpgrade: RouteActionMessage.UpgradeConfig {
+        var upgrade = RouteActionMessage.UpgradeConfig()
+        upgrade.upgradeType = "CONNECT"
+        upgrade.connectConfig = RouteActionMessage.UpgradeConfig.ConnectConfig()
+        return upgrade
     }
 
     private func forward(

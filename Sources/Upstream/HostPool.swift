@@ -69,6 +69,11 @@ public final class HostPool: ClientConnectionDelegate {
             options.pingInterval = keepAlive.interval
             options.pingTimeout = keepAlive.timeout
         }
+        switch settings.http.http1.headerCase {
+        case .asReceived: break
+        case .preserved: options.headerCase = .preserved
+        case .proper: options.headerCase = .proper
+        }
         if case .socket(let local) = settings.bindAddress { options.source = local.address }
         self.options = options
         idleTimeout = settings.http.idleTimeout.flatMap { $0 > .zero ? $0 : nil }

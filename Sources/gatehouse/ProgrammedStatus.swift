@@ -26,7 +26,7 @@ actor ProgrammedStatus {
     /// Acknowledgements of several types and proxies arrive together; one write answers them all.
     private static let settle = Duration.milliseconds(60)
     private static let kinds: Set<ResourceKind> = [
-        .gateway, .virtualService, .destinationRule, .serviceEntry, .sidecar, .service, .edgePolicy,
+        .gateway, .virtualService, .destinationRule, .serviceEntry, .sidecar, .service, .edgePolicy, .routePolicy,
     ]
 
     private let store: ResourceStore

@@ -33,7 +33,6 @@ import Testing
         Row("/a%2Fb", "/a%2Fb", nil, "/a/b"), Row("/a%2f%2e%2e%2Fb", "/a%2f..%2Fb", nil, "/b"),
         Row("/a//b", "/a//b", "/a/b"), Row("//a", "//a", "/a"), Row("/a///", "/a///", "/a/"),
         Row("/a//../b", "/a/b"), Row("/a?x=/../%41//", "/a?x=/../%41//"), Row("/a/../b?c=%2F", "/b?c=%2F"),
-        Row("/%zz", "/%zz"), Row("/%", "/%"), Row("/%4", "/%4"),
         Row("/a|b^c[d]{e}`f\"g<h>", "/a%7Cb%5Ec[d]%7Be%7D%60f%22g%3Ch%3E"), Row("/%80%ff", "/%80%ff"),
         Row("/*:@!$&'()+,;=~_-.", "/*:@!$&'()+,;=~_-."), Row("/a%3Fb%25", "/a%3Fb%25"),
     ]
@@ -59,6 +58,18 @@ import Testing
     @Test func `a NUL is refused, escaped or not`() {
         #expect(run(Self.base, "/a%00b").0 == .rejected)
         #expect(run(Self.base, "/a\0b").0 == .rejected)
+    }
+
+    @Test func `the strictest level refuses what has no one reading`() {
+        for text in [
+            "/%zz", "/%", "/%4", "/a%2%66b", "/a/..;/b", "/a/..;x=1/b", "/.;/a", "/a/%2e%2e;/b", "/a%2f..;%2fb",
+        ] {
+            #expect(run(Self.decoding, text).0 == .rejected, "\(text)")
+            #expect(run(Self.base, text).0 != .rejected, "\(text)")
+        }
+        for text in ["/a;b=c/d", "/...;a", "/a.;b", "/a?b=%zz&c=/..;"] {
+            #expect(run(Self.decoding, text) == (.unchanged, text))
+        }
     }
 
     @Test func `escaped slashes are rejected or redirected when so configured`() {

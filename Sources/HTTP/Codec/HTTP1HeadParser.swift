@@ -31,9 +31,12 @@ struct HTTP1HeadParser {
     private(set) var reason: StaticString = ""
     private(set) var isKeepAlive = true
     private(set) var isChunked = false
-    private(set) var wantsUpgrade = false
     /// The request line is not of HTTP/1 in any part: method, target and version are all unknown.
     private(set) var isForeign = false
+    /// `Connection` lists `upgrade`.
+    private(set) var isUpgradeNominated = false
+    /// `Expect` holds something else than `100-continue`.
+    private(set) var hasUnknownExpectation = false
     var hostStart = 0
     var hostCount = -1
     var targetStart = 0
@@ -177,6 +180,7 @@ struct HTTP1HeadParser {
         guard head.reserve(length) else { return false }
         memcpy(head.block, p, length)
         head.used = length
+        head.receivedCount = length
         return true
     }
 
@@ -208,7 +212,9 @@ struct HTTP1HeadParser {
             if id != .other {
                 switch note(id, p + value, valueEnd &- value, value, head) {
                 case .keep: break
-                case .drop: continue
+                case .drop:
+                    if id == .host { head.hostNameStart = UInt32(truncatingIfNeeded: line) }
+                    continue
                 case .refuse: return HTTP1HeadParser.refused
                 }
             }
@@ -272,16 +278,32 @@ struct HTTP1HeadParser {
             head.contentLength = length
         case .transferEncoding:
             guard !isChunked else { return refused(400, "more than one Transfer-Encoding") }
-            guard equalsLowercased(p, count, "chunked") else {
-                return refused(501, "Transfer-Encoding is not supported")
-            }
+            guard equalsLowercased(p, count, "chunked") else { return refusedCoding(value) }
             isChunked = true
             return .drop
         case .connection: noteConnection(value, head)
-        case .upgrade: wantsUpgrade = true
+        case .expect: MessageHead.forEachElement(value) { noteExpectation($0) }
         default: break
         }
         return .keep
+    }
+
+    private mutating func noteExpectation(_ element: UnsafeRawBufferPointer) {
+        guard let p = element.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+        if !equalsLowercased(p, element.count, "100-continue") { hasUnknownExpectation = true }
+    }
+
+    /// Where such a message ends is unknown unless chunked comes last (400, RFC 9112 §6.3); the other codings are not
+    /// ours to undo (501, §6.1).
+    private mutating func refusedCoding(_ value: UnsafeRawBufferPointer) -> Fate {
+        var isChunkedLast = false
+        MessageHead.forEachElement(value) { element in
+            guard let p = element.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+            isChunkedLast = equalsLowercased(p, element.count, "chunked")
+        }
+        return isChunkedLast
+            ? refused(501, "Transfer-Encoding is not supported")
+            : refused(400, "Transfer-Encoding does not end in chunked")
     }
 
     private mutating func refused(_ status: UInt16, _ reason: StaticString) -> Fate {
@@ -297,7 +319,9 @@ struct HTTP1HeadParser {
                 isClose = true
             } else if equalsLowercased(p, element.count, "keep-alive") {
                 isKeep = true
-            } else if !equalsLowercased(p, element.count, "upgrade") {
+            } else if equalsLowercased(p, element.count, "upgrade") {
+                isUpgradeNominated = true
+            } else {
                 hasOther = true
             }
         }

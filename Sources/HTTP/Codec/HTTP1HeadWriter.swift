@@ -84,12 +84,17 @@ extension MessageHead {
         }
     }
 
-    func writeResponse(_ out: inout ByteWriter, framing: OutgoingFraming, closes: Bool, keepsAlive10: Bool) {
+    @inline(__always)
+    func writeStatusLine(_ out: inout ByteWriter) {
         out.put("HTTP/1.1 ")
         out.put(status: status)
         out.put(byte: 32)
         if reasonRange.count > 0 { out.put(reason) } else { out.put(StatusText.phrase(status)) }
         out.put("\r\n")
+    }
+
+    func writeResponse(_ out: inout ByteWriter, framing: OutgoingFraming, closes: Bool, keepsAlive10: Bool) {
+        writeStatusLine(&out)
         writeLines(&out)
         switch framing {
         case .chunked: out.put("transfer-encoding: chunked\r\n")

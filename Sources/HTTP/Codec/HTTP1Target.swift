@@ -21,6 +21,22 @@ extension HTTP1HeadParser {
         }
         guard setTarget(p + targetStart, head) else { return HTTP1HeadParser.refused }
         if head.method == .trace { return refuse(405, "TRACE is not allowed") }
+        // Upgrade counts only as a connection option of HTTP/1.1, and never on a message with content: what would be
+        // content and what the new protocol's first bytes is nothing two peers must agree on (RFC 9110 §7.8).
+        if head.has(.upgrade), !isUpgradeNominated || head.minorVersion == 0 || isChunked || head.hasContent {
+            head.remove(.upgrade)
+        }
+        if head.has(.expect) { return finishExpectation(length, head) }
+        return length
+    }
+
+    /// Without content to come, and in HTTP/1.0, an expectation means nothing (RFC 9110 §10.1.1).
+    private mutating func finishExpectation(_ length: Int, _ head: MessageHead) -> Int {
+        if head.minorVersion == 0 || !(isChunked || head.hasContent) {
+            head.remove(.expect)
+        } else if hasUnknownExpectation {
+            return refuse(417, "the expectation is not supported")
+        }
         return length
     }
 
@@ -95,7 +111,7 @@ enum Authority {
         if p[0] == 0x5B {
             i = 1
             while i < count && isAddressByte(p[i]) { i &+= 1 }
-            guard i > 1, i < count, p[i] == 0x5D else { return false }
+            guard i < count, p[i] == 0x5D, isIPv6(p + 1, i &- 1) else { return false }
             i &+= 1
         } else {
             while i < count && isNameByte(p[i]) { i &+= 1 }
@@ -111,6 +127,58 @@ enum Authority {
             i &+= 1
         }
         return port <= 65_535
+    }
+
+    /// Groups of one to four digits, eight of them or fewer around one `::`; the last may be an IPv4 address, which
+    /// counts as two (RFC 3986 §3.2.2).
+    private static func isIPv6(_ p: BytePointer, _ count: Int) -> Bool {
+        var groups = 0, digits = 0, i = 0
+        var hasGap = false
+        while i < count {
+            if p[i] == 58 {
+                if i &+ 1 < count && p[i &+ 1] == 58 {
+                    guard !hasGap else { return false }
+                    hasGap = true
+                    i &+= 2
+                } else {
+                    guard digits > 0, i &+ 1 < count else { return false }
+                    i &+= 1
+                }
+                digits = 0
+                continue
+            }
+            if digits == 0 {
+                groups &+= 1
+                if isIPv4(p + i, count &- i) { return isGroupCount(groups &+ 1, hasGap) }
+            }
+            guard p[i] != 46, digits < 4 else { return false }
+            digits &+= 1
+            i &+= 1
+        }
+        return isGroupCount(groups, hasGap)
+    }
+
+    private static func isGroupCount(_ groups: Int, _ hasGap: Bool) -> Bool {
+        hasGap ? groups < 8 : groups == 8
+    }
+
+    /// Four decimal numbers up to 255, to the end.
+    private static func isIPv4(_ p: BytePointer, _ count: Int) -> Bool {
+        var parts = 0, digits = 0, value = 0
+        for i in 0..<count {
+            if p[i] == 46 {
+                guard digits > 0 else { return false }
+                parts &+= 1
+                digits = 0
+                value = 0
+            } else {
+                guard p[i] >= 48, p[i] <= 57, digits < 3 else { return false }
+                value = value &* 10 &+ Int(p[i] &- 48)
+                digits &+= 1
+                guard value <= 255 else { return false }
+            }
+        }
+        return parts == 3 && digits > 0
     }
 
     static func hasPort(_ p: BytePointer, _ count: Int) -> Bool {

@@ -68,6 +68,15 @@ public enum KnownField: UInt8, CaseIterable, Sendable {
     case xRealIP
     case xRequestID
 
+    /// See `MessageHead.removeNonTrailers`.
+    static let forbiddenInTrailers: [KnownField] = [
+        .acceptEncoding, .age, .authorization, .cacheControl, .connection, .contentEncoding, .contentLength,
+        .contentType, .cookie, .date, .expect, .forwarded, .host, .http2Settings, .keepAlive, .location, .proxy,
+        .proxyAuthorization, .proxyConnection, .range, .retryAfter, .setCookie, .te, .trailer, .transferEncoding,
+        .upgrade, .vary, .wwwAuthenticate, .xEnvoyAttemptCount, .xEnvoyOriginalPath, .xForwardedClientCert,
+        .xForwardedFor, .xForwardedHost, .xForwardedPort, .xForwardedProto, .xRealIP, .xRequestID,
+    ]
+
     /// Slots in a head's lookup table.
     static let slots = 64
 

@@ -49,10 +49,16 @@ public final class MessageHead {
     public internal(set) var minorVersion: UInt8 = 1
     /// The value of `Content-Length`; nil when there is none.
     public internal(set) var contentLength: UInt64?
+    /// `Content-Length` announces content.
+    var hasContent: Bool { (contentLength ?? 0) > 0 }
     var methodRange = Range()
     var pathRange = Range()
     var authorityRange = Range()
     var reasonRange = Range()
+    /// Bytes of the block that came from the peer; what stands behind them is ours.
+    var receivedCount = 0
+    /// Where the name of the Host field stands; 0 when there was none.
+    var hostNameStart: UInt32 = 0
     /// Field names listed in `Connection` beyond close, keep-alive and upgrade.
     var hasNominations = false
 
@@ -119,6 +125,18 @@ public final class MessageHead {
     }
 
     public func setPath(_ text: UnsafeRawBufferPointer) { pathRange = store(text) }
+
+    /// Shows another path during `body`, which must not change the head.
+    public func withPath<R>(_ text: UnsafeRawBufferPointer, _ body: () -> R) -> R {
+        let saved = pathRange
+        let mark = used
+        pathRange = store(text)
+        defer {
+            pathRange = saved
+            used = mark
+        }
+        return body()
+    }
 
     public func setAuthority(_ text: UnsafeRawBufferPointer) { authorityRange = store(text) }
 

@@ -194,6 +194,8 @@ extension MessageHead {
         authorityRange = Range()
         reasonRange = Range()
         hasNominations = false
+        receivedCount = 0
+        hostNameStart = 0
     }
 
     /// A head of its own with the same content; removed lines are left behind. For retries and logs.

@@ -41,11 +41,10 @@ extension MessageHead {
         }
     }
 
-    /// Fields that frame, route or authenticate a message mean nothing behind it (RFC 9110 §6.5.1).
+    /// Fields that frame, address, authenticate, control or describe a message mean nothing behind it, and whoever
+    /// merges trailers into the head must not be fooled by them (RFC 9110 §6.5.1).
     func removeNonTrailers() {
-        for id in [KnownField.contentLength, .connection, .authorization, .cookie, .setCookie, .te, .upgrade, .expect] {
-            remove(id)
-        }
+        for id in KnownField.forbiddenInTrailers where has(id) { remove(id) }
         authorityRange = Range()
     }
 }

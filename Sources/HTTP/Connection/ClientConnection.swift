@@ -26,6 +26,8 @@ public struct ClientOptions: Sendable {
     public var pingTimeout = Duration.seconds(10)
     /// Requests sent before the connection is retired. 0 means no limit.
     public var requestsMax = 0
+    /// HTTP/1: how names of request fields are written.
+    public var headerCase = HeaderCase.asReceived
     /// Local address to connect from.
     public var source: IPAddress?
 

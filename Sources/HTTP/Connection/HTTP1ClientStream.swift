@@ -9,16 +9,23 @@ final class HTTP1ClientStream: ClientStream {
     private(set) var method = Method.get
     private(set) var wantsUpgrade = false
     private(set) var isRequestStarted = false
+    /// The upstream has switched protocols: content is raw from here.
+    private var isSwitched = false
+    /// Raw bytes that came before the switch. Sent any earlier, an upstream that refuses would read them as a request
+    /// of their own.
+    private var early = SpillBuffer()
 
     init(connection: ClientConnection, consumer: ClientStreamConsumer, isReused: Bool, engine: HTTP1ClientEngine) {
         self.engine = engine
         super.init(connection: connection, consumer: consumer, isReused: isReused)
     }
 
+    deinit { early.release() }
+
     private var transport: Connection { connection.transport }
 
-    override var isWritable: Bool { transport.isWritable }
-    override var bufferedBytes: Int { transport.bufferedBytes }
+    override var isWritable: Bool { early.isEmpty && transport.isWritable }
+    override var bufferedBytes: Int { transport.bufferedBytes &+ early.count }
 
     override func sendHead(_ head: MessageHead, endStream: Bool) {
         guard !isClosed, !isRequestStarted else { return }
@@ -31,7 +38,7 @@ final class HTTP1ClientStream: ClientStream {
         wantsUpgrade = head.has(.upgrade)
         framing = choose(head, endStream)
         var out = ByteWriter(transport.reserve(head.wireBytesMax &+ head.authority.count))
-        head.writeRequest(&out, framing: framing)
+        head.writeRequest(&out, framing: framing, connection.options.headerCase)
         transport.commit(out.count)
         engine.requestStarted()
         if endStream && framing != .raw { complete() }
@@ -43,9 +50,14 @@ final class HTTP1ClientStream: ClientStream {
         if head.status == 101 {
             framing = .raw
             isRequestComplete = false
-        } else if framing == .raw && !(method == .connect && head.status < 300) {
-            isRequestComplete = true
+            isSwitched = true
+        } else if framing == .raw {
+            isSwitched = method == .connect && head.status < 300
+            if !isSwitched { isRequestComplete = true }
         }
+        if early.isEmpty { return }
+        if isSwitched { transport.write(early.bytes) }
+        early.release()
     }
 
     private func choose(_ head: MessageHead, _ endStream: Bool) -> OutgoingFraming {
@@ -73,7 +85,7 @@ final class HTTP1ClientStream: ClientStream {
         if bytes.count > 0 {
             switch framing {
             case .none, .empty: break
-            case .raw, .untilClose: transport.write(bytes)
+            case .raw, .untilClose: writeRaw(bytes)
             case .chunked: writeChunk(bytes)
             case .length:
                 guard UInt64(bytes.count) <= owed else {
@@ -85,6 +97,14 @@ final class HTTP1ClientStream: ClientStream {
             }
         }
         if endStream { finishContent() }
+    }
+
+    private func writeRaw(_ bytes: UnsafeRawBufferPointer) {
+        if isSwitched {
+            transport.write(bytes)
+        } else if let start = bytes.baseAddress {
+            early.append(start.assumingMemoryBound(to: UInt8.self), bytes.count)
+        }
     }
 
     private func writeChunk(_ bytes: UnsafeRawBufferPointer) {

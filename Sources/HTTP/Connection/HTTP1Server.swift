@@ -10,6 +10,7 @@ final class HTTP1ServerEngine: ServerEngine {
 
     /// Content of an unfinished request that is read and dropped to keep the connection, at most.
     private static let drainBytesMax: UInt64 = 64 << 10
+    private static let emptyLinesMax = 8
     /// How long an idle connection stays open once the server drains.
     static let drainGrace = Duration.milliseconds(500)
 
@@ -27,6 +28,7 @@ final class HTTP1ServerEngine: ServerEngine {
     private var hasInputEnded = false
     /// The next request waits until the client has read what was sent.
     private var isHeldBack = false
+    private var emptyLines = 0
     /// Body bytes since the last look at the rate.
     var bodyBytes: UInt64 = 0
     var phaseStart: MonotonicTime
@@ -94,8 +96,7 @@ final class HTTP1ServerEngine: ServerEngine {
             case .no: break
             }
         }
-        // One empty line before a request line is tolerated (RFC 9112 §2.2).
-        if p[0] == 13 { return count < 2 ? 0 : p[1] == 10 ? 2 : reject(400, "a bare CR") }
+        if p[0] == 13 { return receiveEmptyLine(p, count) }
         if isLast { return stopReading() }
         let head = MessageHead()
         var parser = HTTP1HeadParser(
@@ -130,6 +131,14 @@ final class HTTP1ServerEngine: ServerEngine {
         return -1
     }
 
+    /// Empty lines before a request line are tolerated (RFC 9112 §2.2), a few of them.
+    private func receiveEmptyLine(_ p: BytePointer, _ count: Int) -> Int {
+        if count < 2 { return 0 }
+        guard p[1] == 10 else { return reject(400, "a bare CR") }
+        emptyLines &+= 1
+        return emptyLines > Self.emptyLinesMax ? reject(400, "too many empty lines") : 2
+    }
+
     private func stopReading() -> Int {
         input = .dead
         return -1
@@ -137,6 +146,7 @@ final class HTTP1ServerEngine: ServerEngine {
 
     private func begin(_ head: MessageHead, _ parser: HTTP1HeadParser) {
         isHeadPartial = false
+        emptyLines = 0
         head.scheme = server.scheme
         server.requestCount &+= 1
         server.openStreams = 1
@@ -313,7 +323,7 @@ final class HTTP1ServerEngine: ServerEngine {
     func enterRaw() {
         input = .raw
         timer.cancel()
-        if let current { current.isRequestComplete = false }
+        if let current { current.isRequestComplete = hasInputEnded }
         transport.resumeReading()
     }
 

@@ -24,7 +24,13 @@ final class HTTP1ServerStream: ServerStream {
         head.remove(.contentLength)
         guard head.wireBytesMax <= Connection.stagedReserveMax else { return }
         var out = ByteWriter(transport.reserve(head.wireBytesMax))
-        head.writeResponse(&out, framing: .none, closes: false, keepsAlive10: false)
+        head.writeResponse(
+            &out,
+            framing: .none,
+            closes: false,
+            keepsAlive10: false,
+            connection.options.headerCase
+        )
         transport.commit(out.count)
     }
 
@@ -41,7 +47,13 @@ final class HTTP1ServerStream: ServerStream {
         if connection.isDraining { engine.isLast = true }
         var out = ByteWriter(transport.reserve(response.wireBytesMax))
         let closes = engine.isLast && framing != .raw
-        response.writeResponse(&out, framing: framing, closes: closes, keepsAlive10: isHTTP10)
+        response.writeResponse(
+            &out,
+            framing: framing,
+            closes: closes,
+            keepsAlive10: isHTTP10,
+            connection.options.headerCase
+        )
         transport.commit(out.count)
         if framing == .raw {
             engine.enterRaw()

@@ -24,6 +24,8 @@ public struct ServerOptions: Sendable {
     public var allowsHTTP2PriorKnowledge = true
     /// Requests served before the connection is asked to go. 0 means no limit.
     public var requestsMax = 0
+    /// HTTP/1: how names of response fields are written.
+    public var headerCase = HeaderCase.asReceived
     /// `http` and `https` as the scheme of requests that do not name one. Nil: by the presence of TLS.
     public var scheme: MessageHead.Scheme?
 

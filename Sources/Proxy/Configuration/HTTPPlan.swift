@@ -18,6 +18,8 @@ final class HTTPPlan: Sendable {
     let serverName: [UInt8]
     /// The `server` line of every answer.
     let serverLine: PreparedLines
+    /// Of HTTP/1.0 requests that name none; empty refuses them.
+    let defaultHost: [UInt8]
     let upgrades: [[UInt8]]
     let allowsConnect: Bool
     let suppressesEnvoyHeaders: Bool
@@ -26,6 +28,7 @@ final class HTTPPlan: Sendable {
     let fault: Step<FaultRule?>?
     let roles: [Step<RoleFilter>]
     let edits: [Step<(request: HeaderEdits, response: HeaderEdits)>]
+    let compressors: [Step<CompressionRule>]
     /// No filter other than the router: nothing to ask per request, unless the route brings something.
     let hasFilters: Bool
 
@@ -58,6 +61,7 @@ final class HTTPPlan: Sendable {
         var line = PreparedLines()
         serverName.withUnsafeBytes { _ = line.add(.server, $0) }
         serverLine = line
+        defaultHost = Array(manager.http1.defaultHostForHTTP10.utf8)
         let enabled = manager.upgrades.filter(\.isEnabled).map { $0.type.lowercased() }
         upgrades = enabled.filter { $0 != "connect" }.map { Array($0.utf8) }
         allowsConnect = enabled.contains("connect")
@@ -67,6 +71,7 @@ final class HTTPPlan: Sendable {
         fault = filters.fault
         roles = filters.roles
         edits = filters.edits
+        compressors = filters.compressors
         hasFilters = filters.cors != nil || filters.fault != nil || !filters.roles.isEmpty || !filters.edits.isEmpty
         streamIdleTimeout = Self.on(manager.streamIdleTimeout).map(\.nanosecondsFromNow)
         requestTimeout = Self.on(manager.requestTimeout).map(\.nanosecondsFromNow)
@@ -94,6 +99,11 @@ final class HTTPPlan: Sendable {
         if let window = manager.http2.initialConnectionWindowBytes {
             options.connectionWindowBytes = Int(min(window, 64 << 20))
         }
+        switch manager.http1.headerCase {
+        case .asReceived: break
+        case .preserved: options.headerCase = .preserved
+        case .proper: options.headerCase = .proper
+        }
         // At the edge a body has to move; inside the mesh the application sets the pace.
         if !manager.usesRemoteAddress { options.bodyRateMin = 0 }
         if let rate = chain.minBodyRate { options.bodyRateMin = Int(rate) }
@@ -113,6 +123,7 @@ final class HTTPPlan: Sendable {
         var fault: Step<FaultRule?>?
         var roles: [Step<RoleFilter>] = []
         var edits: [Step<(request: HeaderEdits, response: HeaderEdits)>] = []
+        var compressors: [Step<CompressionRule>] = []
         var suppressesEnvoyHeaders = false
 
         init(_ filters: [HTTPFilter]) throws(PlanError) {
@@ -148,6 +159,8 @@ final class HTTPPlan: Sendable {
                         )
                     )
                 case .dynamicForwardProxy: break
+                case .compressor(let settings):
+                    compressors.append(Step(name: name, isOff: isOff, settings: CompressionRule(compiling: settings)))
                 case .router(let router): suppressesEnvoyHeaders = router.suppressesEnvoyHeaders
                 case .jwtAuthentication, .localRateLimit:
                     throw CompileError(path: "typed_config", message: "`\(name)` is not supported")

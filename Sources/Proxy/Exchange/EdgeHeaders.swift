@@ -15,27 +15,39 @@ extension Exchange {
         _ facts: ConnectionFacts
     ) {
         let manager = http.manager
-        if manager.usesRemoteAddress {
+        let isEdge = manager.usesRemoteAddress || manager.trustedProxies != nil
+        if isEdge {
             sanitize(head, http)
-            if manager.trustedHops == 0, !manager.skipsXFFAppend, !head.has(.xForwardedFor) {
+            let direct = facts.directRemote
+            let isTrusted = Self.isTrusted(direct, manager)
+            if !isTrusted { forgetClaims(head) }
+            if !isTrusted, !manager.skipsXFFAppend, !head.has(.xForwardedFor) {
                 // What nearly every request gets. `remote` is the peer already.
                 head.replace(.xForwardedProto, by: downstream.forwardingLines(facts))
                 finishHeaders(head, manager, facts, downstream)
                 return
             }
-            remote = Self.trusted(head, hops: Int(manager.trustedHops)) ?? facts.directRemote
-            if !manager.skipsXFFAppend { appendForwardedFor(head, facts.directRemote.address) }
+            if !isTrusted { head.set(.xForwardedProto, facts.isTLS ? "https" : "http") }
+            if let proxies = manager.trustedProxies {
+                remote = isTrusted ? ForwardedFor.client(head, behind: proxies) ?? direct : direct
+            } else {
+                remote = ForwardedFor.address(head, fromEnd: Int(manager.trustedHops)) ?? direct
+            }
+            if !manager.skipsXFFAppend { appendForwardedFor(head, direct.address) }
             worker.scratch.removeAll(keepingCapacity: true)
             remote.address.appendText(to: &worker.scratch)
             worker.scratch.withUnsafeBytes { _ = head.set(Self.externalAddress, $0) }
-        } else if let claimed = Self.trusted(head, hops: Int(manager.trustedHops) + 1) {
+        } else if let claimed = ForwardedFor.address(head, fromEnd: Int(manager.trustedHops) + 1) {
             remote = claimed
         }
-        let isOurs = manager.usesRemoteAddress && manager.trustedHops == 0
-        if isOurs || !head.has(.xForwardedProto) {
-            head.set(.xForwardedProto, facts.isTLS ? "https" : "http")
-        }
+        if !head.has(.xForwardedProto) { head.set(.xForwardedProto, facts.isTLS ? "https" : "http") }
         finishHeaders(head, manager, facts, downstream)
+    }
+
+    /// Somebody trustworthy in front of us has seen the client.
+    private static func isTrusted(_ direct: SocketAddress, _ manager: HTTPConnectionManager) -> Bool {
+        guard let proxies = manager.trustedProxies else { return manager.trustedHops > 0 }
+        return proxies.contains { $0.contains(direct.address) }
     }
 
     private func finishHeaders(
@@ -44,7 +56,11 @@ extension Exchange {
         _ facts: ConnectionFacts,
         _ downstream: HTTPDownstream
     ) {
-        let replacesID = manager.usesRemoteAddress && !manager.preservesExternalRequestID
+        if manager.appendsForwardedPort, !head.has(.xForwardedPort) {
+            withDecimal(UInt64(facts.local.port)) { _ = head.set(.xForwardedPort, $0) }
+        }
+        let isEdge = manager.usesRemoteAddress || manager.trustedProxies != nil
+        let replacesID = isEdge && !manager.preservesExternalRequestID
         if manager.generatesRequestID, replacesID || !head.has(.xRequestID) { setRequestID(head) }
         forwardCertificate(head, manager.forwardClientCertificate, facts, downstream)
         if !manager.via.isEmpty { head.append("via", manager.via) }
@@ -52,6 +68,14 @@ extension Exchange {
 
     static var externalAddress: UnsafeRawBufferPointer { UnsafeRawBufferPointer("x-envoy-external-address") }
     private static var envoyPrefix: UnsafeRawBufferPointer { UnsafeRawBufferPointer("x-envoy-") }
+
+    /// What nobody in front of us has confirmed: how the client reached us is known better here.
+    private func forgetClaims(_ head: MessageHead) {
+        if head.has(.xForwardedHost) { head.remove(.xForwardedHost) }
+        if head.has(.xForwardedPort) { head.remove(.xForwardedPort) }
+        if head.has(.forwarded) { head.remove(.forwarded) }
+        if head.has(.xRealIP) { head.remove(.xRealIP) }
+    }
 
     /// Headers by which clients could steer the proxy are not theirs to send.
     private func sanitize(_ head: MessageHead, _ http: HTTPPlan) {
@@ -61,28 +85,6 @@ extension Exchange {
             if UnsafeRawBufferPointer(rebasing: name[..<8]).equalsFolding(Self.envoyPrefix) { head.remove(at: index) }
         }
         for name in http.routes.internalOnlyHeaders { name.withUnsafeBytes { head.remove($0) } }
-    }
-
-    /// The address `hops` places from the right end of `x-forwarded-for`; nil when it is not there.
-    private static func trusted(_ head: MessageHead, hops: Int) -> SocketAddress? {
-        guard hops > 0, let value = head.value(.xForwardedFor) else { return nil }
-        var end = value.count
-        var left = hops
-        while true {
-            var start = end
-            while start > 0, value[start &- 1] != 0x2C { start &-= 1 }
-            left -= 1
-            if left == 0 {
-                var low = start
-                var high = end
-                while low < high, value[low] == 32 || value[low] == 9 { low &+= 1 }
-                while high > low, value[high &- 1] == 32 || value[high &- 1] == 9 { high &-= 1 }
-                let text = UnsafeRawBufferPointer(rebasing: value[low..<high])
-                return IPAddress(bytes: text).map { SocketAddress($0, port: 0) }
-            }
-            if start == 0 { return nil }
-            end = start &- 1
-        }
     }
 
     private func appendForwardedFor(_ head: MessageHead, _ peer: IPAddress) {

@@ -9,7 +9,7 @@ extension Exchange {
     /// The earliest moment at which something has to be looked at.
     private var nextDeadline: UInt64 {
         var next = min(min(delayDeadline, routeDeadline), min(tryDeadline, requestDeadline))
-        next = min(next, durationDeadline)
+        next = min(next, min(durationDeadline, continueDeadline))
         if idleTimeout != .max { next = min(next, lastActivity &+ idleTimeout) }
         if tryIdleTimeout != .max { next = min(next, tryIdleDeadline) }
         return next
@@ -38,6 +38,8 @@ extension Exchange {
         } else if requestDeadline <= now {
             requestDeadline = .max
             if !isRequestComplete { reply(408, "request timeout", details: "request_overall_timeout", flags: []) }
+        } else if continueDeadline <= now {
+            continueNow()
         } else if durationDeadline <= now {
             durationDeadline = .max
             reply(

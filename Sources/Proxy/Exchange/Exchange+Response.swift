@@ -8,8 +8,21 @@ internal import XDS
 
 // The upstream's side of an exchange.
 extension Exchange {
+    /// Interim responses of one exchange; more are no progress but a way to keep everybody busy.
+    private static let informationalMax = 32
+
     func upstreamInforms(_ head: MessageHead) {
-        guard head.status != 100 else { return }
+        informationalCount &+= 1
+        guard informationalCount <= Self.informationalMax else {
+            abandonUpstream(.cancel)
+            answerFailure(.malformed("too many informational responses"))
+            return
+        }
+        if head.status == 100 {
+            // Ours says it once, and only to whom waits for it.
+            continueNow()
+            return
+        }
         head.removeHopByHopFields(keepingUpgrade: false)
         stream?.sendInformational(head)
     }
@@ -19,6 +32,11 @@ extension Exchange {
         let now = worker.loop.now.nanoseconds
         lastActivity = now
         let code = Int(head.status)
+        continueDeadline = .max
+        if code == 101, !isSwitchAskedFor(head, stream.head) {
+            upstreamFails(.malformed("a switch to another protocol than asked for"))
+            return
+        }
         cluster.statistics.pointee.countResponse(status: code)
         cluster.note(.answered(status: code), on: host)
         if let rule = forward?.retry, rule.retriesMax > 0, rule.allows(head), retry() { return }
@@ -30,6 +48,7 @@ extension Exchange {
         head.removeHopByHopFields(keepingUpgrade: code == 101)
         decorate(head, request: stream.head, http, downstream, time)
         if isGRPC, let value = head.value(.grpcStatus) { grpcStatus = Self.decimal(value) }
+        if !http.compressors.isEmpty { startCompression(head, request: stream.head, http, endStream: endStream) }
         isResponseStarted = true
         // Source: Envoy: an answer that begins before the request has ended makes the two a conversation.
         requestDeadline = .max
@@ -97,8 +116,12 @@ extension Exchange {
     func upstreamSends(_ bytes: UnsafeRawBufferPointer) {
         guard let stream else { return }
         lastActivity = worker.loop.now.nanoseconds
-        bytesSent &+= UInt64(bytes.count)
-        stream.sendData(bytes, endStream: false)
+        if let gzip {
+            guard compress(bytes, isLast: false, with: gzip, to: stream) else { return }
+        } else {
+            bytesSent &+= UInt64(bytes.count)
+            stream.sendData(bytes, endStream: false)
+        }
         if !stream.isWritable { pauseUpstream() }
     }
 
@@ -109,13 +132,13 @@ extension Exchange {
     }
 
     func upstreamTrails(_ trailers: MessageHead) {
-        guard let stream else { return }
+        guard let stream, finishCompression(stream) else { return }
         if isGRPC, let value = trailers.value(.grpcStatus) { grpcStatus = Self.decimal(value) }
         stream.sendTrailers(trailers)
     }
 
     func upstreamEnds() {
-        guard let stream else { return }
+        guard let stream, finishCompression(stream) else { return }
         if !stream.isResponseComplete { stream.end() }
         responseIsComplete()
     }
@@ -177,6 +200,14 @@ extension Exchange {
 
     // MARK: upgrades
 
+    /// The protocol of a 101 is the one that the request named (RFC 9110 §7.8).
+    private func isSwitchAskedFor(_ head: MessageHead, _ request: MessageHead) -> Bool {
+        guard wantsUpgrade, let wanted = request.value(.upgrade), let chosen = head.value(.upgrade) else {
+            return false
+        }
+        return wanted.equalsFolding(chosen)
+    }
+
     /// The upstream switched protocols: bytes flow both ways until both sides have ended or nothing comes for too long.
     private func beginTunnel(_ downstream: HTTPDownstream) {
         phase = .tunneling
@@ -186,5 +217,6 @@ extension Exchange {
         clearDeadlines()
         idleTimeout = idle
         armClock()
+        if isRequestComplete { upstream?.end() }
     }
 }

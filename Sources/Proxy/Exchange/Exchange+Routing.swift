@@ -23,6 +23,7 @@ extension Exchange {
             reply(426, "", details: "low_version", flags: [])
             return false
         }
+        if head.authority.isEmpty, head.method != .connect, !nameHost(head, http) { return false }
         if !downstream.isAdmitted {
             reply(403, "RBAC: access denied", details: "rbac_access_denied", flags: .unauthorized)
             return false
@@ -30,6 +31,16 @@ extension Exchange {
         if head.method != .connect, !normalizePath(head, http) { return false }
         if http.manager.portStripping != .none { stripPort(head, http, downstream) }
         prepareHeaders(head, http, downstream, facts)
+        return head.method != .options || forwardOptions(head)
+    }
+
+    /// HTTP/1.0 allows a request without Host (RFC 9112 §3.2); the listener says who is meant then.
+    private func nameHost(_ head: MessageHead, _ http: HTTPPlan) -> Bool {
+        guard !http.defaultHost.isEmpty else {
+            reply(400, "", details: "missing_host_header", flags: [])
+            return false
+        }
+        http.defaultHost.withUnsafeBytes { head.setAuthority($0) }
         return true
     }
 
@@ -67,7 +78,12 @@ extension Exchange {
         _ downstream: HTTPDownstream,
         _ facts: ConnectionFacts
     ) {
-        switch http.routes.match(head, connection: facts, random: &worker.random) {
+        let outcome =
+            isServerWide(head)
+            ? head.withPath(UnsafeRawBufferPointer("/")) {
+                http.routes.match(head, connection: facts, random: &worker.random)
+            } : http.routes.match(head, connection: facts, random: &worker.random)
+        switch outcome {
         case .route(let entry):
             take(entry, head, http, downstream)
         case .requiresTLS(let redirect):
@@ -90,6 +106,11 @@ extension Exchange {
                 take(entry, head, http, downstream)
             }
         }
+    }
+
+    /// `OPTIONS *` asks about the server as a whole (RFC 9110 §9.3.7): it goes where the host's root goes.
+    private func isServerWide(_ head: MessageHead) -> Bool {
+        head.method == .options && head.path.count == 1 && head.path[0] == 0x2A
     }
 
     private func take(_ entry: RouteEntry, _ head: MessageHead, _ http: HTTPPlan, _ downstream: HTTPDownstream) {
@@ -125,23 +146,13 @@ extension Exchange {
         }
         for step in http.roles {
             guard let filter = Self.roles(step, changes), let rule = filter.enforced else { continue }
-            if !rule.evaluate(head, facts: facts(downstream)).isAllowed {
+            if !isAllowed(head, by: rule, downstream) {
                 reply(403, "RBAC: access denied", details: "rbac_access_denied", flags: .unauthorized)
                 return false
             }
         }
         if let step = http.fault, let rule = Self.fault(step, changes), !inject(rule, head) { return false }
         return true
-    }
-
-    private static func roles(_ step: HTTPPlan.Step<RoleFilter>, _ changes: RouteFilters) -> RoleFilter? {
-        switch changes.change(for: step.name) {
-        case .disabled: return nil
-        case .roles(let filter): return filter
-        case .enabled: return step.settings
-        case nil: return step.isOff ? nil : step.settings
-        case .cors, .fault, .jwtRequirement, .localRateLimit: return step.settings
-        }
     }
 
     private static func fault(_ step: HTTPPlan.Step<FaultRule?>, _ changes: RouteFilters) -> FaultRule? {
@@ -273,10 +284,10 @@ extension Exchange {
                 reply(403, "", details: "upgrade_failed", flags: [])
                 return
             }
-        } else if let upgrade = head.value(.upgrade) {
-            wantsUpgrade = Self.allows(upgrade, action, http)
+        } else if head.has(.upgrade) {
+            wantsUpgrade = chooseUpgrade(head, action, http)
         }
-        if head.has(.expect), !isRequestComplete { expectContinue(head) }
+        if head.has(.expect) { expectContinue(head, http) }
         head.removeHopByHopFields(keepingUpgrade: wantsUpgrade)
         if !action.hashRules.isEmpty {
             hash = HashRule.hash(of: head, facts: facts(downstream), rules: action.hashRules)
@@ -302,28 +313,6 @@ extension Exchange {
         }
     }
 
-    private func expectContinue(_ head: MessageHead) {
-        head.remove(.expect)
-        worker.replyHead.clear()
-        worker.replyHead.status = 100
-        stream?.sendInformational(worker.replyHead)
-    }
-
-    private static func allows(_ upgrade: UnsafeRawBufferPointer, _ action: ForwardAction, _ http: HTTPPlan) -> Bool {
-        for change in action.upgrades where change.type.withUnsafeBytes({ upgrade.equalsFolding($0) }) {
-            return change.isEnabled
-        }
-        return http.upgrades.contains { type in type.withUnsafeBytes { upgrade.equalsFolding($0) } }
-    }
-
-    private static func isEnabled(_ type: StaticString, _ action: ForwardAction) -> Bool? {
-        for change in action.upgrades
-        where change.type.withUnsafeBytes({ $0.equalsFolding(UnsafeRawBufferPointer(type)) }) {
-            return change.isEnabled
-        }
-        return nil
-    }
-
     // MARK: edits
 
     private func edit(
@@ -337,7 +326,7 @@ extension Exchange {
         if let choice, !choice.requestHeaders.isEmpty { apply(choice.requestHeaders, to: head, downstream) }
         if !entry.requestHeaders.isEmpty { apply(entry.requestHeaders, to: head, downstream) }
         rewriteHost(action, head)
-        guard let rewrite = action.pathRewrite else { return }
+        guard let rewrite = action.pathRewrite, !isServerWide(head) else { return }
         worker.scratch.removeAll(keepingCapacity: true)
         guard rewrite.apply(to: head.path, appendingTo: &worker.scratch) else { return }
         if !http.suppressesEnvoyHeaders { head.set(.xEnvoyOriginalPath, head.path) }

@@ -39,6 +39,9 @@ final class Exchange: ServerStreamConsumer {
     let clock: ExchangeClock
 
     var phase = Phase.idle
+    /// Itself, from `begin` to `finish`. The stream lets go of its consumer as soon as the response is handed over,
+    /// and what the upstream still has to say (the end behind trailers) must find somebody.
+    private var owner: Exchange?
     var stream: ServerStream?
     var downstream: HTTPDownstream?
     var http: HTTPPlan?
@@ -72,11 +75,14 @@ final class Exchange: ServerStreamConsumer {
     var body = SpillBuffer()
     var keepsBody = false
     var trailers: MessageHead?
+    /// Compresses the response's content.
+    var gzip: GzipEncoder?
 
     // Attempts.
     var attempts = 0
     var staleRetries = 0
     var isRetryCounted = false
+    var informationalCount = 0
     var tried = TriedHosts()
 
     // Deadlines, in nanoseconds of the loop's clock; `.max` is none.
@@ -87,6 +93,8 @@ final class Exchange: ServerStreamConsumer {
     var tryIdleTimeout = UInt64.max
     var requestDeadline = UInt64.max
     var durationDeadline = UInt64.max
+    /// When a client that waits for 100 is told to go on, whatever the upstream does.
+    var continueDeadline = UInt64.max
     var idleTimeout: UInt64 = .max
     var lastActivity: UInt64 = 0
 
@@ -126,6 +134,7 @@ final class Exchange: ServerStreamConsumer {
     // MARK: beginning
 
     func begin(_ stream: ServerStream, downstream: HTTPDownstream, endStream: Bool) {
+        owner = self
         self.stream = stream
         self.downstream = downstream
         let http = downstream.http
@@ -210,6 +219,7 @@ final class Exchange: ServerStreamConsumer {
         if worker.isLogging { log(stream.head, downstream) }
         reset()
         worker.giveBack(self)
+        owner = nil
     }
 
     @inline(never) private func count() {
@@ -295,8 +305,10 @@ final class Exchange: ServerStreamConsumer {
         if !body.isEmpty { body.release() }
         keepsBody = false
         trailers = nil
+        gzip = nil
         attempts = 0
         staleRetries = 0
+        informationalCount = 0
         tried = TriedHosts()
         clearDeadlines()
         serviceTime = nil
@@ -316,6 +328,7 @@ final class Exchange: ServerStreamConsumer {
         tryIdleTimeout = .max
         requestDeadline = .max
         durationDeadline = .max
+        continueDeadline = .max
         idleTimeout = .max
     }
 }

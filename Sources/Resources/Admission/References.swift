@@ -44,7 +44,9 @@ struct References {
     }
 
     /// Kinds whose objects name others.
-    static let referringKinds: [ResourceKind] = [.gateway, .virtualService, .destinationRule, .edgePolicy]
+    static let referringKinds: [ResourceKind] = [
+        .gateway, .virtualService, .destinationRule, .edgePolicy, .routePolicy,
+    ]
 
     /// True when a change can make or break references of other objects.
     static func concernsOthers(_ result: AdmittedChange.Result) -> Bool {
@@ -53,7 +55,9 @@ struct References {
         case (.gateway(let new), .gateway(let old)?):
             return isNewOrGone || Self.sections(of: new) != Self.sections(of: old)
         case (.gateway, _), (.service, _), (.secret, _): return isNewOrGone
-        case (.virtualService(let spec), _): return isNewOrGone && spec.hosts.isEmpty
+        case (.virtualService(let new), .virtualService(let old)?):
+            return isNewOrGone || new.http.map(\.name) != old.http.map(\.name)
+        case (.virtualService, _): return isNewOrGone
         case (.serviceEntry(let new), .serviceEntry(let old)?): return isNewOrGone || new.hosts != old.hosts
         case (.destinationRule(let new), .destinationRule(let old)?):
             return isNewOrGone || new.host != old.host || new.subsets.map(\.name) != old.subsets.map(\.name)
@@ -90,6 +94,7 @@ struct References {
         case .gateway(let spec): return unresolved(spec, namespace)
         case .destinationRule(let spec): return unresolved(spec, namespace)
         case .edgePolicy(let spec): return unresolved(spec, namespace)
+        case .routePolicy(let spec): return unresolved(spec, namespace)
         default: return nil
         }
     }
@@ -180,6 +185,16 @@ struct References {
             if !isKnown { warnings.append(missing(path / "subset", "subset \(subset) of \(host)")) }
         }
         return warnings
+    }
+
+    private func unresolved(_ spec: RoutePolicySpec, _ namespace: String) -> [Warning] {
+        let path = JSONPath() / "spec" / "targetRef"
+        let key = ResourceKey(.virtualService, namespace: namespace, name: spec.targetRef.name)
+        guard case .virtualService(let target) = resources[key]?.spec else { return [missing(path / "name", "\(key)")] }
+        guard let section = spec.targetRef.sectionName, !target.http.contains(where: { $0.name == section }) else {
+            return []
+        }
+        return [missing(path / "sectionName", "rule \(section) of \(key)")]
     }
 
     private func unresolved(_ spec: GatewaySpec, _ namespace: String) -> [Warning] {

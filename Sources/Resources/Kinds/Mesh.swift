@@ -82,16 +82,30 @@ public struct MeshConfigSpec: FieldObject {
             ]
         }
 
+        public struct Headers: FieldObject {
+            public var preserveHttp1HeaderCase: Bool?
+            public init() {}
+            public static let fields: [Field<Headers>] = [
+                Field(
+                    "preserveHttp1HeaderCase",
+                    \.preserveHttp1HeaderCase,
+                    "write Host and Server, not host and server; received names stay as they came; default false"
+                )
+            ]
+        }
+
         public var concurrency: Int32?
         public var drainDuration: Duration?
         public var terminationDrainDuration: Duration?
         public var gatewayTopology: Topology?
+        public var proxyHeaders: Headers?
         public init() {}
         public static let fields: [Field<ProxyDefaults>] = [
             Field("concurrency", \.concurrency, "worker threads; 0 means all cores"),
             Field("drainDuration", \.drainDuration, "for listeners that change; default 45s"),
             Field("terminationDrainDuration", \.terminationDrainDuration, "when the proxy ends; default 5s"),
             Field("gatewayTopology", \.gatewayTopology, "what stands in front of gateways"),
+            Field("proxyHeaders", \.proxyHeaders, "headers that proxies write, towards clients and upstreams"),
         ]
     }
 

@@ -1,3 +1,5 @@
+internal import Base
+
 // What can be wrong with limits of the edge. The bounds are those within which a proxy carries a value out exactly.
 
 extension EdgePolicySpec {
@@ -21,7 +23,9 @@ extension EdgeSettings {
     func check(_ findings: inout Findings) {
         findings.inside("limits", limits) { $0.check(&$1) }
         findings.inside("timeouts", timeouts) { $0.check(&$1) }
+        findings.inside("http1", http1) { $0.check(&$1) }
         findings.inside("http2", http2) { $0.check(&$1) }
+        findings.inside("clientAddress", clientAddress) { $0.check(&$1) }
         findings.inside("tcpKeepalive", tcpKeepalive) { keepalive, findings in
             findings.checkSeconds("time", keepalive.time, 1...32_767)
             findings.checkSeconds("interval", keepalive.interval, 1...32_767)
@@ -69,6 +73,33 @@ extension OverloadSettings {
         let rising = [disableKeepAlivePercent ?? 85, refuseRequestsPercent ?? 90, refuseConnectionsPercent ?? 95]
         if rising != rising.sorted() {
             findings.error("overload.order", "the three percentages must rise in this order")
+        }
+    }
+}
+
+extension EdgeHTTP1 {
+    func check(_ findings: inout Findings) {
+        guard let defaultHost else { return }
+        if !Names.isSubdomain(defaultHost.lowercased()) {
+            findings.error(at: "defaultHost", "host.name", "is not the name of a host")
+        }
+        if acceptHttp10 == false {
+            findings.error(at: "defaultHost", "edge.http10", "means nothing without acceptHttp10")
+        }
+    }
+}
+
+extension EdgeClientAddress {
+    func check(_ findings: inout Findings) {
+        if !trustedProxies.isEmpty, numTrustedProxies != nil {
+            findings.error(at: "numTrustedProxies", "edge.client", "must not be set beside trustedProxies")
+        }
+        findings.checkRange("numTrustedProxies", numTrustedProxies, 0...32)
+        if trustedProxies.count > 256 {
+            findings.error(at: "trustedProxies", "list.size", "must not hold more than 256 blocks")
+        }
+        findings.each("trustedProxies", trustedProxies) { block, findings in
+            if CIDR(block) == nil { findings.error("address.cidr", "is not a block like 10.0.0.0/8") }
         }
     }
 }

@@ -20,6 +20,7 @@ enum Rules {
         case .meshConfig(let spec): spec.check(&findings)
         case .edgePolicy(let spec): spec.check(&findings)
         case .healthCheckPolicy(let spec): spec.check(&findings)
+        case .routePolicy(let spec): spec.check(&findings)
         case .secret(let spec): spec.check(&findings)
         case .service(let spec): spec.check(&findings)
         case .endpoints(let spec): spec.check(&findings)

@@ -1,5 +1,7 @@
+internal import Base
 internal import SwiftProtobuf
 
+private typealias XFFMessage = Envoy_Extensions_Http_OriginalIpDetection_Xff_V3_XffConfig
 private typealias Message = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager
 
 extension HTTPConnectionManager {
@@ -20,6 +22,7 @@ extension HTTPConnectionManager {
         try applyIdentity(message, at: path)
         try applyTimeouts(message, at: path)
         try applyPaths(message, at: path)
+        proxiesContinue = message.proxy100Continue
         upgrades = try path.list(message.upgradeConfigs, "upgrade_configs") { (upgrade, path) throws(DecodeError) in
             try path.refuseUnknown(upgrade)
             return Upgrade(
@@ -69,6 +72,8 @@ extension HTTPConnectionManager {
         usesRemoteAddress = message.useRemoteAddress.value
         trustedHops = message.xffNumTrustedHops
         skipsXFFAppend = message.skipXffAppend
+        appendsForwardedPort = message.appendXForwardedPort
+        try applyClientAddress(message, at: path)
         mapsIPv4ToIPv6 = message.representIpv4RemoteAddressAsIpv4MappedIpv6
         forwardClientCertificate =
             switch message.forwardClientCertDetails {
@@ -94,6 +99,27 @@ extension HTTPConnectionManager {
             guard name == "envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig" else {
                 throw path.child("request_id_extension.typed_config").error("\(name) is not supported")
             }
+        }
+    }
+
+    /// Source: Envoy, which also refuses the extension beside `use_remote_address`.
+    private mutating func applyClientAddress(_ message: Message, at path: FieldPath) throws(DecodeError) {
+        let extensions = message.originalIpDetectionExtensions
+        guard let first = extensions.first else { return }
+        guard extensions.count == 1, !usesRemoteAddress else {
+            throw path.child("original_ip_detection_extensions").error("only one, and not beside use_remote_address")
+        }
+        let path = path.item("original_ip_detection_extensions", 0).child("typed_config")
+        guard first.typedConfig.holds(XFFMessage.self) else {
+            throw path.error("\(first.typedConfig.messageName) is not supported")
+        }
+        let xff = try path.unpack(first.typedConfig, as: XFFMessage.self)
+        guard xff.hasXffTrustedCidrs, xff.xffNumTrustedHops == 0 else {
+            throw path.error("xff_trusted_cidrs and nothing else must be set")
+        }
+        skipsXFFAppend = xff.hasSkipXffAppend ? xff.skipXffAppend.value : true
+        trustedProxies = try path.list(xff.xffTrustedCidrs.cidrs, "xff_trusted_cidrs.cidrs") {
+            (range, path) throws(DecodeError) in try CIDR(decoding: range, at: path)
         }
     }
 

@@ -11,6 +11,8 @@ private typealias JWTPerRoute = Envoy_Extensions_Filters_Http_JwtAuthn_V3_PerRou
 private typealias RateLimitMessage = Envoy_Extensions_Filters_Http_LocalRatelimit_V3_LocalRateLimit
 private typealias HeaderMutationMessage = Envoy_Extensions_Filters_Http_HeaderMutation_V3_HeaderMutation
 private typealias DynamicForward = Envoy_Extensions_Filters_Http_DynamicForwardProxy_V3_FilterConfig
+private typealias CompressorMessage = Envoy_Extensions_Filters_Http_Compressor_V3_Compressor
+private typealias CompressorPerRoute = Envoy_Extensions_Filters_Http_Compressor_V3_CompressorPerRoute
 private typealias FilterConfig = Envoy_Config_Route_V3_FilterConfig
 
 extension HTTPFilter {
@@ -59,6 +61,9 @@ extension HTTPFilter.Kind {
         }
         if any.holds(RateLimitMessage.self) {
             return .localRateLimit(try LocalRateLimit(path.unpack(any, as: RateLimitMessage.self), at: path))
+        }
+        if any.holds(CompressorMessage.self) {
+            return .compressor(try Compressor(path.unpack(any, as: CompressorMessage.self), at: path))
         }
         if any.holds(HeaderMutationMessage.self) {
             let filter = try path.unpack(any, as: HeaderMutationMessage.self)
@@ -122,6 +127,12 @@ extension FilterOverride {
         }
         if any.holds(RateLimitMessage.self) {
             return .localRateLimit(try LocalRateLimit(path.unpack(any, as: RateLimitMessage.self), at: path))
+        }
+        if any.holds(CompressorPerRoute.self) {
+            guard try path.unpack(any, as: CompressorPerRoute.self).disabled else {
+                throw path.error("only disabled is supported")
+            }
+            return .disabled
         }
         return nil
     }

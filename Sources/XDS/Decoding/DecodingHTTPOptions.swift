@@ -1,12 +1,17 @@
 internal import SwiftProtobuf
 
+private typealias PreserveCaseMessage =
+    Envoy_Extensions_Http_HeaderFormatters_PreserveCase_V3_PreserveCaseFormatterConfig
+
 extension HTTPConnectionManager.HTTP1Options {
     init(_ options: Envoy_Config_Core_V3_Http1ProtocolOptions, at path: FieldPath) throws(DecodeError) {
         try path.refuseUnknown(options)
-        var usesProperCase = false
+        var headerCase = HTTPConnectionManager.HeaderCase.asReceived
         switch options.headerKeyFormat.headerFormat {
-        case .properCaseWords: usesProperCase = true
-        case .statefulFormatter: throw path.child("header_key_format.stateful_formatter").error("not supported")
+        case .properCaseWords: headerCase = .proper
+        case .statefulFormatter(let formatter):
+            let path = path.child("header_key_format.stateful_formatter.typed_config")
+            headerCase = try Self.preserved(formatter.typedConfig, at: path)
         case nil: break
         }
         self.init(
@@ -14,8 +19,18 @@ extension HTTPConnectionManager.HTTP1Options {
             acceptsHTTP10: options.acceptHTTP10,
             defaultHostForHTTP10: options.defaultHostForHTTP10,
             enablesTrailers: options.enableTrailers,
-            usesProperCaseHeaders: usesProperCase
+            headerCase: headerCase
         )
+    }
+
+    private static func preserved(
+        _ any: Google_Protobuf_Any,
+        at path: FieldPath
+    ) throws(DecodeError) -> HTTPConnectionManager.HeaderCase {
+        guard any.holds(PreserveCaseMessage.self) else { throw path.error("\(any.messageName) is not supported") }
+        let formatter = try path.unpack(any, as: PreserveCaseMessage.self)
+        try path.refuse("forward_reason_phrase", if: formatter.forwardReasonPhrase)
+        return formatter.formatterTypeOnEnvoyHeaders == .properCase ? .preserved : .asReceived
     }
 }
 

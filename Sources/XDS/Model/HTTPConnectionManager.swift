@@ -1,3 +1,5 @@
+public import Base
+
 /// How HTTP connections of a filter chain are served.
 ///
 /// Source: Envoy `HttpConnectionManager`; defaults are Envoy's unless a property says otherwise.
@@ -57,26 +59,35 @@ public struct HTTPConnectionManager: Hashable, Sendable {
         }
     }
 
+    /// How names of HTTP/1 fields are written.
+    public enum HeaderCase: Hashable, Sendable {
+        /// As they came; ours in lower case.
+        case asReceived
+        /// As they came; ours `Like-This`.
+        case preserved
+        /// All of them `Like-This`.
+        case proper
+    }
+
     public struct HTTP1Options: Hashable, Sendable {
         public var allowsAbsoluteURL: Bool = true
         public var acceptsHTTP10: Bool = false
         public var defaultHostForHTTP10: String = ""
         public var enablesTrailers: Bool = false
-        /// Write `Content-Type` for `content-type`.
-        public var usesProperCaseHeaders: Bool = false
+        public var headerCase: HeaderCase = .asReceived
 
         public init(
             allowsAbsoluteURL: Bool = true,
             acceptsHTTP10: Bool = false,
             defaultHostForHTTP10: String = "",
             enablesTrailers: Bool = false,
-            usesProperCaseHeaders: Bool = false
+            headerCase: HeaderCase = .asReceived
         ) {
             self.allowsAbsoluteURL = allowsAbsoluteURL
             self.acceptsHTTP10 = acceptsHTTP10
             self.defaultHostForHTTP10 = defaultHostForHTTP10
             self.enablesTrailers = enablesTrailers
-            self.usesProperCaseHeaders = usesProperCaseHeaders
+            self.headerCase = headerCase
         }
     }
 
@@ -204,6 +215,9 @@ public struct HTTPConnectionManager: Hashable, Sendable {
     public var usesRemoteAddress: Bool = false
     public var trustedHops: UInt32 = 0
     public var skipsXFFAppend: Bool = false
+    /// Proxies whose `x-forwarded-for` is believed; nil: only the number of hops counts.
+    public var trustedProxies: [CIDR]? = nil
+    public var appendsForwardedPort: Bool = false
     public var mapsIPv4ToIPv6: Bool = false
     public var forwardClientCertificate: ForwardClientCertificate = .sanitize
     public var clientCertificateDetails: ClientCertificateDetails = ClientCertificateDetails()
@@ -220,6 +234,8 @@ public struct HTTPConnectionManager: Hashable, Sendable {
     public var escapedSlashes: EscapedSlashes = .keep
     public var portStripping: PortStripping = .none
 
+    /// `Expect: 100-continue` is the upstream's to answer.
+    public var proxiesContinue: Bool = false
     public var upgrades: [Upgrade] = []
     public var http1: HTTP1Options = HTTP1Options()
     public var http2: HTTP2Options = HTTP2Options()
@@ -342,6 +358,7 @@ public struct HTTPFilter: Hashable, Sendable {
         case headerMutation(HeaderMutations)
         /// Resolves the host of requests for `dynamicForward` clusters. Nothing to do here: such clusters resolve.
         case dynamicForwardProxy
+        case compressor(Compressor)
         case router(Router)
     }
 

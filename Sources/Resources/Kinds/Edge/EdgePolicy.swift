@@ -33,20 +33,26 @@ public struct EdgePolicySpec: FieldObject {
 public struct EdgeSettings: FieldObject, EdgeSection {
     public var limits: EdgeLimits?
     public var timeouts: EdgeTimeouts?
+    public var http1: EdgeHTTP1?
     public var http2: EdgeHTTP2?
+    public var clientAddress: EdgeClientAddress?
     public var tcpKeepalive: ConnectionPoolSettings.TCPSettings.TcpKeepalive?
     public init() {}
     public static let fields: [Field<EdgeSettings>] = [
         Field("limits", \.limits, "how much a client may ask for"),
         Field("timeouts", \.timeouts, "how long a client may take"),
+        Field("http1", \.http1, "HTTP/1 towards clients"),
         Field("http2", \.http2, "HTTP/2 towards clients"),
+        Field("clientAddress", \.clientAddress, "who the client is, behind other proxies"),
         Field("tcpKeepalive", \.tcpKeepalive, "probes on client connections; default after 45s, 3 times, every 10s"),
     ]
 
     public mutating func fill(from base: EdgeSettings) {
         limits = filled(limits, from: base.limits)
         timeouts = filled(timeouts, from: base.timeouts)
+        http1 = filled(http1, from: base.http1)
         http2 = filled(http2, from: base.http2)
+        clientAddress = filled(clientAddress, from: base.clientAddress)
         tcpKeepalive = tcpKeepalive ?? base.tcpKeepalive
     }
 }
