@@ -4,10 +4,12 @@
 It reads requests as strictly as RFC 9112 allows and records each with its raw bytes, so that anything ambiguous a proxy
 lets through shows up as `malformed`. What it answers depends on the target:
 
-    /scripted/NAME   the raw bytes of case NAME in the file named by RESPONSES (default: responses.json beside it)
-    /slow100         an interim 103, then after the body a final answer
-    anything else    200 with a JSON description of the request; a request for Upgrade gets 101 and an echo when its
-                     target is /upgrade
+    /row/NAME        the raw bytes of a row of response_rows.py
+    /scripted/NAME   those of a case of the JSON file that RESPONSES names
+    /upgrade         a request for Upgrade gets 101 and an echo
+    /refuse          417 before the content when the request expects 100-continue
+    /page, /events   text to compress: at once with an ETag; in three pieces, each when the client asked for it
+    anything else    200 with a JSON description of the request
 
 Control (HTTP): GET /log returns the records since the last GET /reset.
 """
@@ -18,17 +20,20 @@ import os
 import re
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
+from response_rows import ROWS  # noqa: E402
+
 HEAD_MAX = 4 << 20
+PAGE = b"<p>The same words again and again compress well.</p>\n" * 200
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def load_scripts():
-    path = os.environ.get("RESPONSES") or os.path.join(HERE, "responses.json")
-    if not os.path.exists(path):
-        return {}
-    with open(path) as f:
-        return {case["name"]: case for case in json.load(f)}
+    scripts = {f"/row/{row['name']}": row for row in ROWS}
+    if path := os.environ.get("RESPONSES"):
+        with open(path) as f:
+            scripts.update({f"/scripted/{case['name']}": case for case in json.load(f)})
+    return scripts
 
 
 class Malformed(Exception):
@@ -130,7 +135,8 @@ class Origin:
             head = await source.until(b"\r\n\r\n")
         except EOFError:
             if source.buffer:
-                self.records.append({"conn": number, "malformed": "eof in head", "head": source.buffer.decode("latin1")})
+                self.records.append({"conn": number, "malformed": "eof in head",
+                                     "head": source.buffer.decode("latin1")})
             return False
         record = {"conn": number, "head": head.decode("latin1"), "body": "", "malformed": None}
         self.records.append(record)
@@ -146,9 +152,11 @@ class Origin:
                 raise Malformed("not exactly one Host")
             length = framing(fields)
             if any(name == b"expect" for name, _ in fields):
+                if words[1] == b"/refuse":
+                    writer.write(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                    await writer.drain()
+                    return False
                 writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            if words[1] == b"/slow100":
-                writer.write(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n")
             body = await read_chunked(source, record) if length == "chunked" else await source.exactly(length)
         except EOFError:
             record["malformed"] = "eof in body"
@@ -163,8 +171,20 @@ class Origin:
 
     async def answer(self, source, writer, words, fields, record):
         target = words[1].decode("latin1")
-        if target.startswith("/scripted/"):
-            return await self.play(self.scripts[target[10:].partition("?")[0]], source, writer)
+        if target in self.scripts:
+            return await self.play(self.scripts[target], source, writer)
+        if target.startswith("/page"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nETag: \"1\"\r\n"
+                         b"Content-Length: %d\r\n\r\n" % len(PAGE) + PAGE)
+            return True
+        if target.startswith("/events"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for number in range(3):
+                writer.write(b"7\r\nevent %d\r\n" % number)
+                await writer.drain()
+                await asyncio.sleep(0.3)
+            writer.write(b"0\r\n\r\n")
+            return True
         upgrade = [value for name, value in fields if name == b"upgrade"]
         if upgrade and target.startswith("/upgrade"):
             writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n" % upgrade[0])

@@ -92,8 +92,10 @@ class TestCertificates:
         with open(self.path(name + ".ext"), "w") as f:
             f.write("basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
                     f"extendedKeyUsage={usage}\n" + (f"subjectAltName={names}\n" if names else ""))
-        run("openssl", "ca", "-batch", "-notext", "-config", self.path("ca.cnf"), "-cert", self.path(authority + ".pem"),
-            "-keyfile", self.path(authority + ".key"), "-in", self.path(name + ".csr"), "-out", self.path(name + ".pem"),
+        run("openssl", "ca", "-batch", "-notext", "-config", self.path("ca.cnf"), "-cert",
+            self.path(authority + ".pem"),
+            "-keyfile", self.path(authority + ".key"), "-in", self.path(name + ".csr"), "-out",
+            self.path(name + ".pem"),
             "-extfile", self.path(name + ".ext"), "-startdate", start, "-enddate", end)
 
     def make(self):
@@ -196,7 +198,8 @@ class Rig(Quickstart):
             "hosts": ["*"], "gateways": [gateway], "http": [fast, route(destination)]})
 
     def secret(self, name, certificate, authority=None):
-        data = {"tls.crt": self.test_certs.text(certificate + ".pem"), "tls.key": self.test_certs.text(certificate + ".key")}
+        data = {"tls.crt": self.test_certs.text(certificate + ".pem"),
+                "tls.key": self.test_certs.text(certificate + ".key")}
         if authority:
             data["ca.crt"] = self.test_certs.text(authority + ".pem")
         return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque" if authority else "kubernetes.io/tls",
@@ -214,8 +217,9 @@ class Rig(Quickstart):
         selector = {"istio": "ingressgateway"}
         items = [
             self.secret("server", "server"), self.secret("server2", "server2"), self.secret("mtls", "server", "ca"),
-            resource("MeshConfig", "default", {"pathNormalization": {"normalization": self.normalization}},
-                     "gatehouse.io/v1"),
+            resource("MeshConfig", "default", {
+                "pathNormalization": {"normalization": self.normalization},
+                "edgeDefaults": {"http1": {"acceptHttp10": True, "defaultHost": "default.test"}}}, "gatehouse.io/v1"),
             resource("Gateway", "direct", {"selector": selector, "servers": [
                 self.server(80, ["*"]),
                 self.server(443, ["gw.test", "*.gw.test"], simple),

@@ -17,6 +17,7 @@ import test_readme  # noqa: F401  (each import registers its tests, in this orde
 import test_command_line  # noqa: F401
 import test_ingress  # noqa: F401
 import test_limits  # noqa: F401
+import test_http1  # noqa: F401
 import test_egress  # noqa: F401
 import test_api  # noqa: F401
 import test_envoy  # noqa: F401
