@@ -7,10 +7,16 @@ extension AdminRouter {
         let batch = try Batch(call)
         let context = call.writeContext(verb: "apply", isDryRun: try call.isDryRun)
         let admission = configuration.admission
+        let policy = try WritePolicy(call, now: configuration.now())
         let outcome: CommitOutcome
         do {
             outcome = try await configuration.store.commit(context) { current in
-                try admission.admit(try batch.change(against: current), against: current)
+                var change = try batch.change(against: current)
+                for index in change.actions.indices {
+                    try policy.authorize(change.actions[index], current)
+                    change.actions[index] = try policy.settled(change.actions[index], current)
+                }
+                return try admission.admit(change, against: current)
             }
         } catch AdmissionError.invalid(let objects) {
             throw batch.refusal(objects.map { ($0.action, $0.violations) })
@@ -34,7 +40,7 @@ extension AdminRouter {
         return response
     }
 
-    private static func result(_ result: AdmittedChange.Result, document: Int?) -> JSONValue {
+    static func result(_ result: AdmittedChange.Result, document: Int?) -> JSONValue {
         let action =
             switch result.outcome {
             case .created: "created"

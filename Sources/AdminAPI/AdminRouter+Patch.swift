@@ -4,12 +4,16 @@ internal import Store
 extension AdminRouter {
     /// PATCH: read, change and write in the writer's turn, so that two patches never undo each other.
     func patch(_ kind: ResourceKind, isStatus: Bool, _ call: Call) async throws -> AdminResponse {
+        if !isStatus, BodyFormat(contentType: call.request.header("content-type")) == .applyPatch {
+            return try await applyPatch(kind, call)
+        }
         let apiVersion = try call.apiVersion(of: kind)
         let key = call.key(kind)
         let patch = try Patch(call.request, kind)
         let validation = try BodyReader.FieldValidation(call.query["fieldValidation"])
         let context = call.writeContext(verb: "patch", isDryRun: try call.isDryRun)
         let (admission, guardian) = (configuration.admission, try WriteGuard(call.request))
+        let policy = try WritePolicy(call, now: configuration.now())
         let outcome = try await configuration.store.commit(context) { current in
             guard let existing = current[key] else { throw StatusError.notFound(key) }
             try guardian.check(key, current)
@@ -28,7 +32,8 @@ extension AdminRouter {
                     .init(resourceVersion: version.isEmpty ? nil : version, uid: uid.isEmpty ? nil : uid)
                 )
             }
-            return try admission.admit(Change([action], ifRevision: guardian.revision), against: current)
+            let owned = try policy.settled(action, current)
+            return try admission.admit(Change([owned], ifRevision: guardian.revision), against: current)
         }
         return try await answer(outcome, call, apiVersion, warnings: [])
     }
@@ -46,10 +51,12 @@ enum Patch: Sendable {
         switch format {
         case .mergePatch, .jsonPatch: break
         // Clients know merge keys only for the kinds they were built with.
-        case .strategicMergePatch where kind.descriptor.group.isEmpty: break
+        case .strategicMergePatch where kind.descriptor.group.isEmpty || kind.descriptor.group == BuiltInRoles.group:
+            break
         case .strategicMergePatch, .applyPatch, .json, .yaml, .undeclared, .other:
             throw .unsupportedMediaType(
-                "the body of a PATCH must be application/merge-patch+json or application/json-patch+json"
+                "the body of a PATCH must be application/merge-patch+json, application/json-patch+json or "
+                    + "application/apply-patch+yaml"
             )
         }
         let value: JSONValue

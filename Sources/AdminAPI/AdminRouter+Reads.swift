@@ -3,9 +3,12 @@ internal import Resources
 internal import Store
 
 extension AdminRouter {
+    /// What reads show: the present, or the state of the past that the path names.
+    func resources(_ call: Call) -> ResourceSet { call.snapshot ?? configuration.store.current }
+
     func get(_ kind: ResourceKind, _ call: Call) throws(StatusError) -> AdminResponse {
         let apiVersion = try call.apiVersion(of: kind)
-        guard let resource = configuration.store.current[call.key(kind)] else { throw .notFound(call.key(kind)) }
+        guard let resource = resources(call)[call.key(kind)] else { throw .notFound(call.key(kind)) }
         let tag = "\"\(resource.metadata.resourceVersion)\""
         if let known = call.request.header("if-none-match"), known == "*" || known.contains(tag) {
             return AdminResponse(status: 304, headers: [("ETag", tag)])
@@ -18,7 +21,7 @@ extension AdminRouter {
         let selection = try Selection(kind, namespace: kind.descriptor.isNamespaced ? namespace : nil, call.query)
         if call.query.isSet("watch") { return try await watch(selection, call, apiVersion: apiVersion) }
         let representation = try call.representation()
-        let set = configuration.store.current
+        let set = resources(call)
         try check(resourceVersion: call.query["resourceVersion"], call.query["resourceVersionMatch"], set)
         let page = try ListPage(selection.resources(in: set), call.query, set)
         var metadata: JSONObject = ["resourceVersion": .string(String(page.resourceVersion))]

@@ -10,9 +10,8 @@ extension AdminRouter {
     /// `POST …/serviceaccounts/{name}/token`: a TokenRequest, as `kubectl create token` sends it.
     ///
     /// Audience `gatehouse-join` makes the single-use token for a workload's first certificate;
-    /// without an audience, or with `gatehouse`, a bearer token for this API. The annotation `gatehouse.io/role` of
-    /// the ServiceAccount (`admin`, `view`, `proxy`) says what its bearer tokens may do. The secret is in this answer
-    /// and nowhere else.
+    /// without an audience, or with `gatehouse`, a bearer token for this API, which may do what the roles of the
+    /// ServiceAccount permit. The secret is in this answer and nowhere else.
     func createToken(_ call: Call) async throws -> AdminResponse {
         let current = configuration.store.current
         let namespace = ResourceKey(.namespace, namespace: "", name: call.namespace)
@@ -40,7 +39,7 @@ extension AdminRouter {
             serviceAccount: call.name,
             accountUID: isJoin ? "" : account?.metadata.uid ?? "",
             audience: request.audience,
-            scope: isJoin ? "proxy" : account?.metadata.annotations["gatehouse.io/role"] ?? "admin",
+            scope: isJoin ? "join" : "api",
             isSingleUse: isJoin,
             created: now,
             expires: now + life
@@ -53,7 +52,7 @@ extension AdminRouter {
     func listTokens(_ call: Call) throws(StatusError) -> AdminResponse {
         let items: [JSONValue] = configuration.store.tokenRecords.map { record in
             var status: JSONObject = [
-                "user": .string(record.user), "audience": .string(record.audience), "role": .string(record.scope),
+                "user": .string(record.user), "audience": .string(record.audience),
                 "singleUse": .bool(record.isSingleUse),
             ]
             if let expires = record.expires {

@@ -151,9 +151,11 @@ extension AdminRouter {
         _ key: ResourceKey? = nil
     ) async throws -> AdminResponse {
         let admission = configuration.admission
+        let policy = try WritePolicy(call, now: configuration.now())
         let outcome = try await configuration.store.commit(context) { current in
             if let key { try guardian.check(key, current) }
-            return try admission.admit(Change([action], ifRevision: guardian.revision), against: current)
+            let owned = try policy.settled(action, current)
+            return try admission.admit(Change([owned], ifRevision: guardian.revision), against: current)
         }
         return try await answer(outcome, call, apiVersion, warnings: decoded?.warnings ?? [])
     }

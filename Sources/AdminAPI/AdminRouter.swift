@@ -121,15 +121,23 @@ public final class AdminRouter: Sendable {
         self.tree = tree
     }
 
+    /// What is known about a request so far, for the audit trail.
+    private struct Progress {
+        var caller: Caller?
+        var operation: Operation?
+    }
+
     public func handle(_ request: AdminRequest) async -> AdminResponse {
         let requestID = Self.requestID(request)
+        var progress = Progress()
         var response: AdminResponse
         do throws(StatusError) {
-            response = try await answer(request, requestID)
+            response = try await answer(request, requestID, &progress)
         } catch {
             if error.code >= 500 { logger.error("\(request.method) failed", metadata: ["request": .string(requestID)]) }
             response = Self.refusal(error, to: request, requestID)
         }
+        await audit(request, requestID, progress.caller, progress.operation, response.status)
         response.setHeader("X-Request-Id", requestID)
         response.headers.append(("X-Content-Type-Options", "nosniff"))
         if response.header("Cache-Control") == nil { response.headers.append(("Cache-Control", "no-cache, private")) }
@@ -137,53 +145,57 @@ public final class AdminRouter: Sendable {
         return response
     }
 
-    private func answer(_ request: AdminRequest, _ requestID: String) async throws(StatusError) -> AdminResponse {
-        let match = tree.match(request.path)
+    private func answer(
+        _ request: AdminRequest,
+        _ requestID: String,
+        _ progress: inout Progress
+    ) async throws(StatusError) -> AdminResponse {
+        let root = APIRoot(request.path)
+        let match = tree.match(root.path)
         try OriginGuard.check(request)
         let operation = match?.entry.operations[request.method == "HEAD" ? "GET" : request.method]
+        progress.operation = operation
+        var caller = Caller.anonymous
         if operation?.isPublic != true {
-            let caller: Caller
             do throws(StatusError) {
                 caller = try authenticator.caller(of: request)
             } catch {
                 throw Self.challenge(error, for: operation)
             }
-            return try await answer(request, requestID, caller, match, operation)
         }
-        return try await answer(request, requestID, .anonymous, match, operation)
-    }
-
-    private func answer(
-        _ request: AdminRequest,
-        _ requestID: String,
-        _ caller: Caller,
-        _ match: PathTree<Endpoint>.Match?,
-        _ operation: Operation?
-    ) async throws(StatusError) -> AdminResponse {
+        progress.caller = caller
         guard let match else { throw .notFound() }
         guard let operation else {
             let allowed = match.entry.allowedMethods
             guard request.method == "OPTIONS" else { throw .methodNotAllowed(allowed) }
             return AdminResponse(status: 204, headers: [("Allow", allowed.joined(separator: ", "))])
         }
-        try authorize(caller, operation)
+        var call = try Call(request, operation, match, caller, requestID: requestID)
+        if !operation.isPublic {
+            try Authorizer(caller: caller, resources: configuration.store.current).require(call.access)
+        }
         guard !request.isBodyTooLarge, request.body.count <= AdminRequest.bodyBytesMax else { throw .tooLarge() }
-        let call = try Call(request, operation, match, caller, requestID: requestID)
         do {
+            if let revision = root.revision { try await enter(revision, &call) }
             return try await run(call)
         } catch {
             throw Self.statusError(error, logger)
         }
     }
 
-    private func authorize(_ caller: Caller, _ operation: Operation) throws(StatusError) {
-        if operation.isPublic { return }
-        switch caller.role {
-        case .admin: return
-        case .view where operation.isRead && !operation.isSensitive: return
-        case .view, .proxy:
-            throw .forbidden("user \"\(caller.user)\" with the role \(caller.role.rawValue) may not do this")
+    /// `/revisions/N/` before a path: the same API over the state after that revision, for reading only.
+    private func enter(_ revision: String, _ call: inout Call) async throws {
+        guard call.operation.isRead, !call.query.isSet("watch") else {
+            throw StatusError.methodNotAllowed(["GET", "HEAD"])
         }
+        let allowed = Authorizer(caller: call.caller, resources: configuration.store.current)
+        try allowed.require(
+            .resource(verb: "get", group: "gatehouse.io", resource: "revisions", namespace: "", name: revision)
+        )
+        guard let set = try await configuration.store.resources(at: try Self.revision(revision)) else {
+            throw Self.unknownRevision(revision)
+        }
+        call.snapshot = set
     }
 
     private func run(_ call: Call) async throws -> AdminResponse {
@@ -196,6 +208,7 @@ public final class AdminRouter: Sendable {
         case .metrics:
             return .text(await configuration.metrics(), contentType: "text/plain; version=0.0.4; charset=utf-8")
         case .openAPI: return openAPI(call)
+        case .openAPIVersion2: return openAPIVersion2(call)
         case .openAPIGroups: return .json(OpenAPIGroups.index)
         case .openAPIGroup(let isCore): return try openAPIGroup(isCore: isCore, call)
         case .page: return try page(call)
@@ -215,6 +228,17 @@ public final class AdminRouter: Sendable {
         case .deleteToken: return try await deleteToken(call)
         case .applyBatch: return try await applyBatch(call)
         case .listProxies: return try await listProxies(call)
+        case .listDefinitions: return try definitions(call)
+        case .getDefinition: return try definition(call)
+        case .accessReview: return try accessReview(call)
+        case .rulesReview: return try rulesReview(call)
+        case .whoAmI: return try whoAmI(call)
+        case .listRevisions: return try await listRevisions(call)
+        case .getRevision: return try await getRevision(call)
+        case .diffRevision: return try await diffRevision(call)
+        case .rollback: return try await rollback(call)
+        case .listAuditEvents: return try await listAuditEvents(call)
+        case .verifyAudit: return try await verifyAudit(call)
         }
     }
 
@@ -260,5 +284,22 @@ public final class AdminRouter: Sendable {
             return id
         }
         return SecureRandom.uuid()
+    }
+}
+
+/// Which state a path is about: the present, or a revision of the past that stands before the rest of the path, so that
+/// `kubectl --server https://HOST/revisions/41` sees a whole API of its own.
+private struct APIRoot {
+    var path: String
+    var revision: String?
+
+    init(_ whole: String) {
+        path = whole
+        let prefix = "/revisions/"
+        guard whole.hasPrefix(prefix) else { return }
+        let rest = whole.dropFirst(prefix.count)
+        let end = rest.firstIndex(of: "/") ?? rest.endIndex
+        revision = String(rest[..<end])
+        path = end == rest.endIndex ? "/" : String(rest[end...])
     }
 }

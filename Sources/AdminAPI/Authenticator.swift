@@ -5,31 +5,19 @@ internal import Synchronization
 
 /// Who sent a request, after authentication.
 public struct Caller: Sendable, Equatable {
-    /// What a caller may do until RBAC narrows it further.
-    public enum Role: String, Sendable {
-        /// Everything.
-        case admin
-        /// Reading, apart from Secrets and tokens.
-        case view
-        /// Nothing on this API: the identity of a proxy.
-        case proxy
-    }
-
     public var user: String
     public var groups: [String]
-    public var role: Role
 
-    public init(user: String, groups: [String], role: Role) {
+    public init(user: String, groups: [String]) {
         self.user = user
         self.groups = groups
-        self.role = role
     }
 
     /// Who asks before or without authentication.
-    static let anonymous = Caller(user: "system:anonymous", groups: ["system:unauthenticated"], role: .proxy)
+    static let anonymous = Caller(user: "system:anonymous", groups: ["system:unauthenticated"])
 
     /// Whoever reaches the development listener.
-    static let developer = Caller(user: "system:developer", groups: ["system:masters"], role: .admin)
+    static let developer = Caller(user: "system:developer", groups: [Authorizer.masters])
 }
 
 /// Decides who sent a request: a client certificate of the admin CA, a bearer token, or `user:token` in Basic form,
@@ -67,8 +55,7 @@ final class Authenticator: Sendable {
         if let certificate = request.clientCertificate {
             return Caller(
                 user: certificate.commonName,
-                groups: certificate.organizations + ["system:authenticated"],
-                role: .admin
+                groups: certificate.organizations + ["system:authenticated"]
             )
         }
         let credentials = request.values(of: "authorization")
@@ -78,17 +65,16 @@ final class Authenticator: Sendable {
         }
         let hash = Digest.sha256(secret)
         if let adminTokenHash, ConstantTime.equal(hash, adminTokenHash) {
-            return Caller(user: "admin", groups: ["system:masters", "system:authenticated"], role: .admin)
+            return Caller(user: "admin", groups: [Authorizer.masters, "system:authenticated"])
         }
         if let record = store.token(hash: hash), record.audience == TokenAudience.api,
-            record.expires.map({ $0 > now() }) ?? true, isAlive(record), let role = Caller.Role(rawValue: record.scope)
+            record.expires.map({ $0 > now() }) ?? true, isAlive(record)
         {
             return Caller(
                 user: record.user,
                 groups: [
                     "system:serviceaccounts", "system:serviceaccounts:\(record.namespace)", "system:authenticated",
-                ],
-                role: role
+                ]
             )
         }
         throw refusal(request.peerAddress)

@@ -29,8 +29,12 @@ struct BodyReader {
         default:
             throw .unsupportedMediaType("the body of this request must be application/json or application/yaml")
         }
+        return try parse(request.body, format)
+    }
+
+    private static func parse(_ body: [UInt8], _ format: Manifest.Format) throws(StatusError) -> [Manifest.Document] {
         do throws(SyntaxError) {
-            return try Manifest.documents(request.body, format)
+            return try Manifest.documents(body, format)
         } catch {
             let name = format == .json ? "JSON" : "YAML"
             throw .badRequest(
@@ -42,12 +46,20 @@ struct BodyReader {
 
     /// The single document of the body.
     static func document(_ request: AdminRequest) throws(StatusError) -> Manifest.Document {
-        let documents = try documents(request)
+        try single(documents(request))
+    }
+
+    private static func single(_ documents: [Manifest.Document]) throws(StatusError) -> Manifest.Document {
         guard let first = documents.first else { throw .badRequest("the body is empty") }
         guard documents.count == 1 else {
             throw .badRequest("the body has \(documents.count) documents; POST several to /apis/gatehouse.io/v1/apply")
         }
         return first
+    }
+
+    /// The single document of an apply patch, which is YAML (of which JSON is a part).
+    static func documentToApply(_ request: AdminRequest) throws(StatusError) -> Manifest.Document {
+        try single(parse(request.body, .yaml))
     }
 
     /// Fills in what the path says, and refuses what contradicts it.

@@ -14,6 +14,8 @@ struct Call: Sendable {
     private(set) var namespace = ""
     private(set) var name = ""
     private(set) var rest = ""
+    /// The state of the past that the request is about (`/revisions/N/…`); nil for the present.
+    var snapshot: ResourceSet?
 
     init(
         _ request: AdminRequest,

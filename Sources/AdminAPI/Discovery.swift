@@ -33,7 +33,7 @@ enum Discovery {
             if descriptor.hasStatus { resources.append(status(descriptor)) }
             if kind == .serviceAccount { resources.append(tokenRequest) }
         }
-        if name == "gatehouse.io" { resources.append(proxies) }
+        resources += computed[name] ?? []
         return [
             "kind": "APIResourceList", "apiVersion": "v1",
             "groupVersion": .string(name.isEmpty ? version : "\(name)/\(version)"), "resources": .array(resources),
@@ -75,15 +75,50 @@ enum Discovery {
         "version": "v1", "kind": "TokenRequest", "verbs": ["create"],
     ]
 
-    private static let proxies: JSONValue = [
-        "name": "proxies", "singularName": "proxy", "namespaced": false, "kind": "Proxy", "verbs": ["list"],
-        "shortNames": ["px"], "categories": ["gatehouse"],
+    /// What is served without being stored, by group.
+    private static let computed: [String: [JSONValue]] = [
+        "gatehouse.io": [
+            [
+                "name": "proxies", "singularName": "proxy", "namespaced": false, "kind": "Proxy", "verbs": ["list"],
+                "shortNames": ["px"], "categories": ["gatehouse"],
+            ],
+            [
+                "name": "revisions", "singularName": "revision", "namespaced": false, "kind": "Revision",
+                "verbs": ["get", "list"], "shortNames": ["rev"], "categories": ["gatehouse"],
+            ],
+            [
+                "name": "auditevents", "singularName": "auditevent", "namespaced": false, "kind": "AuditEvent",
+                "verbs": ["list"],
+            ],
+        ],
+        ResourceDefinitions.group: [
+            [
+                "name": "customresourcedefinitions", "singularName": "customresourcedefinition", "namespaced": false,
+                "kind": "CustomResourceDefinition", "verbs": ["get", "list"], "shortNames": ["crd", "crds"],
+            ]
+        ],
+        "authorization.k8s.io": [
+            review("selfsubjectaccessreviews", "SelfSubjectAccessReview"),
+            review("selfsubjectrulesreviews", "SelfSubjectRulesReview"),
+        ],
+        "authentication.k8s.io": [review("selfsubjectreviews", "SelfSubjectReview")],
     ]
+
+    private static func review(_ plural: String, _ kind: String) -> JSONValue {
+        [
+            "name": .string(plural), "singularName": .string(kind.lowercased()), "namespaced": false,
+            "kind": .string(kind), "verbs": ["create"],
+        ]
+    }
 }
 
 extension AdminRouter {
     func discovery(_ call: Call) throws(StatusError) -> AdminResponse {
-        // Newer kubectls ask for the aggregated form first and take this one when it is not served.
+        if call.operation == .coreVersions || call.operation == .groups,
+            let form = AggregatedDiscovery(accept: call.request.values(of: "accept"))
+        {
+            return form.response(isCore: call.operation == .coreVersions)
+        }
         let document: JSONValue?
         switch call.operation {
         case .coreVersions: document = Discovery.coreVersions

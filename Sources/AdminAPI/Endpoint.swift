@@ -11,6 +11,8 @@ enum Operation: Sendable, Equatable {
     case openAPIGroups
     /// `/openapi/v3/…`: the document of one group and version, for kubectl.
     case openAPIGroup(isCore: Bool)
+    /// `/openapi/v2`: one document of all groups, for older kubectls.
+    case openAPIVersion2
     case page
     case coreVersions
     case groups
@@ -33,6 +35,17 @@ enum Operation: Sendable, Equatable {
     case deleteToken
     case applyBatch
     case listProxies
+    case listDefinitions
+    case getDefinition
+    case accessReview
+    case rulesReview
+    case whoAmI
+    case listRevisions
+    case getRevision
+    case diffRevision
+    case rollback
+    case listAuditEvents
+    case verifyAudit
 
     /// Probes answer anybody, so that orchestrators need no credentials; they say nothing but yes or no.
     var isPublic: Bool { self == .live || self == .ready }
@@ -41,19 +54,12 @@ enum Operation: Sendable, Equatable {
     var isRead: Bool {
         switch self {
         case .create, .deleteCollection, .replace, .patch, .delete, .replaceStatus, .patchStatus, .createToken,
-            .deleteToken, .applyBatch:
+            .deleteToken, .applyBatch, .rollback:
             false
         default: true
         }
     }
 
-    /// True when the answer holds secrets or lists who has them.
-    var isSensitive: Bool {
-        switch self {
-        case .list(.secret), .listEverywhere(.secret), .get(.secret), .listTokens: true
-        default: false
-        }
-    }
 }
 
 /// One path template with what its methods do.
@@ -93,6 +99,7 @@ struct Endpoint: Sendable {
             Endpoint("/version", ["GET": .version]),
             Endpoint("/metrics", ["GET": .metrics]),
             Endpoint("/openapi.json", ["GET": .openAPI]),
+            Endpoint("/openapi/v2", ["GET": .openAPIVersion2]),
             Endpoint("/openapi/v3", ["GET": .openAPIGroups]),
             Endpoint("/openapi/v3/api/{version}", ["GET": .openAPIGroup(isCore: true)]),
             Endpoint("/openapi/v3/apis/{group}/{version}", ["GET": .openAPIGroup(isCore: false)]),
@@ -101,7 +108,18 @@ struct Endpoint: Sendable {
             Endpoint("/apis", ["GET": .groups]),
             Endpoint("/api/v1", ["GET": .kinds(group: "")]),
             Endpoint("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", ["POST": .createToken]),
+            Endpoint("/apis/\(ResourceDefinitions.group)/v1/customresourcedefinitions", ["GET": .listDefinitions]),
+            Endpoint("/apis/\(ResourceDefinitions.group)/v1/customresourcedefinitions/{name}", ["GET": .getDefinition]),
+            Endpoint("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", ["POST": .accessReview]),
+            Endpoint("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", ["POST": .rulesReview]),
+            Endpoint("/apis/authentication.k8s.io/{version}/selfsubjectreviews", ["POST": .whoAmI]),
             Endpoint("/apis/gatehouse.io/v1/apply", ["POST": .applyBatch]),
+            Endpoint("/apis/gatehouse.io/v1/revisions", ["GET": .listRevisions]),
+            Endpoint("/apis/gatehouse.io/v1/revisions/{name}", ["GET": .getRevision]),
+            Endpoint("/apis/gatehouse.io/v1/revisions/{name}/diff", ["GET": .diffRevision]),
+            Endpoint("/apis/gatehouse.io/v1/revisions/{name}/rollback", ["POST": .rollback]),
+            Endpoint("/apis/gatehouse.io/v1/auditevents", ["GET": .listAuditEvents]),
+            Endpoint("/apis/gatehouse.io/v1/auditevents/verify", ["GET": .verifyAudit]),
             Endpoint("/apis/gatehouse.io/v1/proxies", ["GET": .listProxies]),
             Endpoint("/apis/gatehouse.io/v1/tokens", ["GET": .listTokens]),
             Endpoint("/apis/gatehouse.io/v1/tokens/{name}", ["DELETE": .deleteToken]),
@@ -149,6 +167,13 @@ struct APIGroup: Sendable {
     var name: String
     var versions: [String]
 
+    /// Groups of which nothing is stored.
+    private static let computed: [APIGroup] = [
+        APIGroup(name: ResourceDefinitions.group, versions: ["v1"]),
+        APIGroup(name: "authorization.k8s.io", versions: ["v1"]),
+        APIGroup(name: "authentication.k8s.io", versions: ["v1", "v1beta1"]),
+    ]
+
     static let all: [APIGroup] = {
         var groups: [APIGroup] = []
         for kind in ResourceKind.allCases {
@@ -161,7 +186,7 @@ struct APIGroup: Sendable {
                 groups.append(APIGroup(name: descriptor.group, versions: descriptor.versions))
             }
         }
-        return groups
+        return groups + computed
     }()
 
     static func named(_ name: String) -> APIGroup? { all.first { $0.name == name } }

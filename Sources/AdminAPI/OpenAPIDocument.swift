@@ -81,7 +81,7 @@ extension String {
 }
 
 /// One operation of a path.
-private struct OpenAPIOperation {
+struct OpenAPIOperation {
     let operation: Operation
     let endpoint: Endpoint
 
@@ -102,7 +102,7 @@ private struct OpenAPIOperation {
         return .object(object)
     }
 
-    private struct Facts {
+    struct Facts {
         var id: String
         var summary: String
         var query: [String] = []
@@ -112,7 +112,7 @@ private struct OpenAPIOperation {
         var mediaTypes = ["application/json"]
     }
 
-    private static let writeQuery = ["dryRun", "fieldValidation", "message", "wait", "timeout"]
+    private static let writeQuery = ["dryRun", "fieldManager", "fieldValidation", "message", "wait", "timeout"]
     private static let listQuery = [
         "labelSelector", "fieldSelector", "limit", "continue", "resourceVersion", "resourceVersionMatch", "watch",
         "allowWatchBookmarks", "timeoutSeconds",
@@ -147,7 +147,7 @@ private struct OpenAPIOperation {
             return facts
         case .patch(let kind), .patchStatus(let kind):
             var facts = object("patch", kind, isStatus: operation == .patchStatus(kind))
-            facts.query = Self.writeQuery
+            facts.query = Self.writeQuery + ["force"]
             facts.request = Self.patch(kind)
             return facts
         case .delete(let kind):
@@ -165,57 +165,6 @@ private struct OpenAPIOperation {
                 response: Self.list(kind)
             )
         default: return fixed
-        }
-    }
-
-    private var fixed: Facts {
-        switch operation {
-        case .live:
-            Facts(
-                id: endpoint.template == "/livez" ? "live" : "health",
-                summary: "the process answers",
-                mediaTypes: ["text/plain"]
-            )
-        case .ready: Facts(id: "ready", summary: "ready for traffic", query: ["verbose"], mediaTypes: ["text/plain"])
-        case .version: Facts(id: "version", summary: "the release")
-        case .metrics:
-            Facts(id: "metrics", summary: "Prometheus metrics of all proxies of this host", mediaTypes: ["text/plain"])
-        case .openAPI: Facts(id: "openAPI", summary: "this document")
-        case .openAPIGroups: Facts(id: "openAPIGroups", summary: "where the OpenAPI 3.0 documents of the groups are")
-        case .openAPIGroup(let isCore):
-            Facts(
-                id: isCore ? "openAPICore" : "openAPIGroup",
-                summary: "the OpenAPI 3.0 document of one group and version, as kubectl reads it"
-            )
-        case .page: Facts(id: "page", summary: "the console's files", mediaTypes: ["text/html"])
-        case .coreVersions: Facts(id: "coreVersions", summary: "versions of the core group")
-        case .groups: Facts(id: "groups", summary: "the groups that are served")
-        case .group(let name): Facts(id: "group_\(name)", summary: "the versions of \(name)")
-        case .kinds(let group):
-            Facts(
-                id: "kinds_\(group.isEmpty ? "core" : group)",
-                summary: "the kinds of \(group.isEmpty ? "the core group" : group)"
-            )
-        case .createToken:
-            Facts(
-                id: "createToken",
-                summary: "make a bearer token, or a single-use join token (audience gatehouse-join)",
-                query: ["dryRun"],
-                request: Self.content(["type": "object"], ["application/json", "application/yaml"], isRequired: false),
-                status: "201"
-            )
-        case .listTokens: Facts(id: "listTokens", summary: "ids and owners of tokens", mediaTypes: Self.objectTypes)
-        case .deleteToken: Facts(id: "deleteToken", summary: "revoke a token")
-        case .applyBatch:
-            Facts(
-                id: "apply",
-                summary: "apply several documents as one revision, all or none",
-                query: ["mode", "dryRun", "fieldValidation", "ifRevision", "message", "prune"],
-                request: Self.content(["type": "object"], ["application/yaml", "application/json"], isRequired: true)
-            )
-        case .listProxies:
-            Facts(id: "listProxies", summary: "connected proxies and what they run", mediaTypes: Self.objectTypes)
-        default: Facts(id: "unknown", summary: "")
         }
     }
 
@@ -241,12 +190,12 @@ private struct OpenAPIOperation {
         return responses
     }
 
-    private static let objectTypes = ["application/json", "application/yaml"]
+    static let objectTypes = ["application/json", "application/yaml"]
 
     /// The query parameters by name.
     static let parameters: JSONObject = {
         var parameters = JSONObject()
-        for name in (listQuery + writeQuery + ["verbose", "mode", "ifRevision", "prune"]).sorted() {
+        for name in (listQuery + writeQuery + ["force", "to", "verbose", "mode", "ifRevision", "prune"]).sorted() {
             parameters[name] = query(name)
         }
         return parameters
@@ -256,7 +205,7 @@ private struct OpenAPIOperation {
         let schema: JSONValue =
             switch name {
             case "limit", "timeoutSeconds": ["type": "integer", "minimum": 0]
-            case "watch", "allowWatchBookmarks": ["type": "boolean"]
+            case "watch", "allowWatchBookmarks", "force": ["type": "boolean"]
             case "dryRun": ["type": "string", "enum": ["All"]]
             case "fieldValidation": ["type": "string", "enum": ["Strict", "Warn", "Ignore"]]
             case "wait": ["type": "string", "enum": ["programmed"]]
@@ -288,14 +237,15 @@ private struct OpenAPIOperation {
         var content: JSONObject = [
             "application/merge-patch+json": ["schema": ["type": "object"]],
             "application/json-patch+json": ["schema": ["type": "array", "items": ["type": "object"]]],
+            "application/apply-patch+yaml": ["schema": ["type": "object"]],
         ]
-        if kind.descriptor.group.isEmpty {
+        if kind.descriptor.group.isEmpty || kind.descriptor.group == BuiltInRoles.group {
             content["application/strategic-merge-patch+json"] = ["schema": ["type": "object"]]
         }
         return ["required": true, "content": .object(content)]
     }
 
-    private static func content(_ schema: JSONValue, _ types: [String], isRequired: Bool) -> JSONValue {
+    static func content(_ schema: JSONValue, _ types: [String], isRequired: Bool) -> JSONValue {
         var content = JSONObject()
         for type in types { content[type] = ["schema": schema] }
         return ["required": .bool(isRequired), "content": .object(content)]

@@ -2,7 +2,7 @@ extension ResourceKind {
     private typealias Column = KindDescriptor.Column
 
     /// In the order of `allCases`, which a test holds.
-    static let table: [KindDescriptor] = core + networking + own
+    static let table: [KindDescriptor] = core + networking + own + access
 
     private static let name = Column(name: "Name", type: "string", path: ".metadata.name", priority: 0)
     private static let age = Column(name: "Age", type: "date", path: ".metadata.creationTimestamp", priority: 0)
@@ -237,6 +237,36 @@ extension ResourceKind {
                 text("VirtualService", ".spec.targetRef.name"), text("Section", ".spec.targetRef.sectionName"),
                 programmed,
             ]
+        ),
+    ]
+
+    private static func access<Spec: FieldObject>(
+        _ kind: ResourceKind,
+        _ plural: String,
+        _ spec: Spec.Type,
+        columns: [KindDescriptor.Column] = []
+    ) -> KindDescriptor {
+        describe(
+            kind,
+            "rbac.authorization.k8s.io",
+            ["v1"],
+            plural,
+            spec,
+            hasSpec: false,
+            hasStatus: false,
+            columns: columns
+        )
+    }
+
+    private static let access: [KindDescriptor] = [
+        access(.role, "roles", RoleSpec.self),
+        access(.clusterRole, "clusterroles", ClusterRoleSpec.self),
+        access(.roleBinding, "rolebindings", RoleBindingSpec.self, columns: [text("Role", ".roleRef.name")]),
+        access(
+            .clusterRoleBinding,
+            "clusterrolebindings",
+            ClusterRoleBindingSpec.self,
+            columns: [text("Role", ".roleRef.name")]
         ),
     ]
 }

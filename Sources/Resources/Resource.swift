@@ -41,6 +41,10 @@ public indirect enum Spec: Sendable, Equatable {
     case edgePolicy(EdgePolicySpec)
     case healthCheckPolicy(HealthCheckPolicySpec)
     case routePolicy(RoutePolicySpec)
+    case role(RoleSpec)
+    case clusterRole(ClusterRoleSpec)
+    case roleBinding(RoleBindingSpec)
+    case clusterRoleBinding(ClusterRoleBindingSpec)
 }
 
 /// One object of the API: as written, and typed.

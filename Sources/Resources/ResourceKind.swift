@@ -20,38 +20,28 @@ public enum ResourceKind: String, CaseIterable, Hashable, Sendable, Comparable {
     case edgePolicy = "EdgePolicy"
     case healthCheckPolicy = "HealthCheckPolicy"
     case routePolicy = "RoutePolicy"
+    case role = "Role"
+    case clusterRole = "ClusterRole"
+    case roleBinding = "RoleBinding"
+    case clusterRoleBinding = "ClusterRoleBinding"
 
     /// In the order of declaration, which is also a good order to create objects in.
     public static func < (a: ResourceKind, b: ResourceKind) -> Bool { a.order < b.order }
 
     /// The position in `allCases`.
-    var order: Int {
-        switch self {
-        case .namespace: 0
-        case .secret: 1
-        case .configMap: 2
-        case .service: 3
-        case .endpoints: 4
-        case .serviceAccount: 5
-        case .event: 6
-        case .endpointSlice: 7
-        case .gateway: 8
-        case .virtualService: 9
-        case .destinationRule: 10
-        case .serviceEntry: 11
-        case .sidecar: 12
-        case .workloadEntry: 13
-        case .workloadGroup: 14
-        case .proxyConfig: 15
-        case .meshConfig: 16
-        case .edgePolicy: 17
-        case .healthCheckPolicy: 18
-        case .routePolicy: 19
-        }
-    }
+    var order: Int { Self.positions[self] ?? 0 }
+
+    private static let positions = Dictionary(
+        uniqueKeysWithValues: allCases.enumerated().map { ($0.element, $0.offset) }
+    )
 
     /// False for what exists once for the whole product.
-    public var isNamespaced: Bool { self != .namespace && self != .meshConfig }
+    public var isNamespaced: Bool {
+        switch self {
+        case .namespace, .meshConfig, .clusterRole, .clusterRoleBinding: false
+        default: true
+        }
+    }
 }
 
 /// How a kind appears in the API.

@@ -1,5 +1,41 @@
 // The bridge between the typed bodies and the enumeration that holds any of them.
 
+extension RoleSpec: ResourceSpec {
+    public static var kind: ResourceKind { .role }
+    public var wrapped: Spec { .role(self) }
+    public init?(_ spec: Spec) {
+        guard case .role(let value) = spec else { return nil }
+        self = value
+    }
+}
+
+extension ClusterRoleSpec: ResourceSpec {
+    public static var kind: ResourceKind { .clusterRole }
+    public var wrapped: Spec { .clusterRole(self) }
+    public init?(_ spec: Spec) {
+        guard case .clusterRole(let value) = spec else { return nil }
+        self = value
+    }
+}
+
+extension RoleBindingSpec: ResourceSpec {
+    public static var kind: ResourceKind { .roleBinding }
+    public var wrapped: Spec { .roleBinding(self) }
+    public init?(_ spec: Spec) {
+        guard case .roleBinding(let value) = spec else { return nil }
+        self = value
+    }
+}
+
+extension ClusterRoleBindingSpec: ResourceSpec {
+    public static var kind: ResourceKind { .clusterRoleBinding }
+    public var wrapped: Spec { .clusterRoleBinding(self) }
+    public init?(_ spec: Spec) {
+        guard case .clusterRoleBinding(let value) = spec else { return nil }
+        self = value
+    }
+}
+
 extension NamespaceSpec: ResourceSpec {
     public static var kind: ResourceKind { .namespace }
     public var wrapped: Spec { .namespace(self) }
@@ -194,6 +230,10 @@ extension Spec {
         case .edgePolicy: EdgePolicySpec.self
         case .healthCheckPolicy: HealthCheckPolicySpec.self
         case .routePolicy: RoutePolicySpec.self
+        case .role: RoleSpec.self
+        case .clusterRole: ClusterRoleSpec.self
+        case .roleBinding: RoleBindingSpec.self
+        case .clusterRoleBinding: ClusterRoleBindingSpec.self
         case .event: nil
         }
     }

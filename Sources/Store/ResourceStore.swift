@@ -22,11 +22,11 @@ public actor ResourceStore {
         var answer: CheckedContinuation<CommitOutcome, any Error>
     }
 
-    private let logger = Logger(label: "store")
+    let logger = Logger(label: "store")
     private let lock: DirectoryLock
     private let queue: DatabaseQueue
-    private let coder: ObjectCoder
-    private let now: @Sendable () -> Int64
+    let coder: ObjectCoder
+    let now: @Sendable () -> Int64
     /// The state that readers see, readable without a hop to the actor.
     private nonisolated let published: Mutex<ResourceSet>
     nonisolated let tokens: Mutex<[[UInt8]: TokenRecord]>
@@ -41,6 +41,8 @@ public actor ResourceStore {
     private var isClosed = false
     /// The newest write did not reach the disk.
     private var hasFailed = false
+    var audits = AuditQueue()
+    var isAuditing = false
 
     /// Opens the store in a directory, or creates it there.
     ///
@@ -156,6 +158,7 @@ public actor ResourceStore {
     public func close() async {
         isClosed = true
         while isWriting { await Task.yield() }
+        await writeAudits()
         history.finish()
         for feed in feeds.values { feed.finish() }
         feeds.removeAll()

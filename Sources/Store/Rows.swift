@@ -154,26 +154,6 @@ struct RevisionRow: Sendable {
     }
 }
 
-/// One line of the audit trail.
-struct AuditRow: Sendable {
-    var at: Int64
-    var context: WriteContext
-    var code: Int
-    var revision: UInt64?
-
-    func insert(_ db: Database) throws {
-        try db.cachedStatement(
-            sql: """
-                INSERT INTO audit (at, request_id, user, source, agent, verb, uri, code, revision)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """
-        ).execute(arguments: [
-            at, context.requestID, context.user, context.source, context.agent, context.verb, context.uri, code,
-            revision.map { Int64($0) },
-        ])
-    }
-}
-
 extension TokenRecord {
     private init(_ row: Row) {
         self.init(

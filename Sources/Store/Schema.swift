@@ -11,7 +11,8 @@ internal import GRDB
 /// - `object`: what exists now. `event`: what happened, in order; `body` is the object after the event (for a
 ///   deletion: as it was), `previous` the object before it, so that a watch with a selector can tell "left the
 ///   selection" from "changed inside of it".
-/// - `revision`: one row per accepted request. `audit`: one row per request that tried to write, accepted or not.
+/// - `revision`: one row per accepted request. `audit`: one row per request that tried to write, accepted or not, each
+///   with a hash over itself and the row before. `history`: what each kept revision did to each object.
 /// - `token`: bearer tokens by the SHA-256 of their secret; the secret itself is never stored.
 enum Schema {
     static func migrator() -> DatabaseMigrator {
@@ -101,6 +102,40 @@ enum Schema {
                         last_used INTEGER
                     ) STRICT, WITHOUT ROWID;
                     CREATE INDEX token_account ON token (namespace, service_account);
+                    """
+            )
+        }
+        migrator.registerMigration("3 history of revisions, chain of the audit trail") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE history (
+                        resource_version INTEGER PRIMARY KEY,
+                        revision INTEGER NOT NULL,
+                        kind TEXT NOT NULL,
+                        namespace TEXT NOT NULL,
+                        name TEXT NOT NULL,
+                        sealed INTEGER NOT NULL,
+                        creation_sequence INTEGER NOT NULL,
+                        before BLOB,
+                        after BLOB
+                    ) STRICT;
+                    CREATE INDEX history_revision ON history (revision);
+
+                    ALTER TABLE audit RENAME TO audit_before_chain;
+                    CREATE TABLE audit (
+                        id INTEGER PRIMARY KEY AUTOINCREMENT,
+                        at INTEGER NOT NULL,
+                        request_id TEXT NOT NULL,
+                        user TEXT NOT NULL,
+                        source TEXT NOT NULL,
+                        agent TEXT NOT NULL,
+                        verb TEXT NOT NULL,
+                        uri TEXT NOT NULL,
+                        code INTEGER NOT NULL,
+                        revision INTEGER,
+                        previous BLOB NOT NULL,
+                        hash BLOB NOT NULL
+                    ) STRICT;
                     """
             )
         }

@@ -19,6 +19,8 @@ struct WriteBatch {
         var counters: Counters
         var outcomes: [Swift.Result<CommitOutcome, any Error>]
         var changes: [StoreChange]
+        /// The end of the audit trail.
+        var hash: [UInt8] = []
     }
 
     let coder: ObjectCoder
@@ -34,6 +36,7 @@ struct WriteBatch {
             guard try Counters.read(db) == counters else {
                 throw StoreError(.unavailable, "the database was changed by somebody else")
             }
+            result.hash = try AuditTrail.newestHash(db)
             for request in requests { result.outcomes.append(try one(request, &result, db)) }
             if result.counters == counters {
                 try db.execute(sql: "ROLLBACK")
@@ -72,12 +75,14 @@ struct WriteBatch {
         guard events.last?.resourceVersion == admitted.resulting.resourceVersion else {
             return .failure(StoreError(.unavailable, "the events of the change are not numbered in order"))
         }
+        let hash = result.hash
         do {
             try db.execute(sql: "SAVEPOINT request")
-            try write(events, admitted, request.context, db)
+            try write(events, admitted, request.context, &result.hash, db)
             try db.execute(sql: "RELEASE request")
         } catch let error as DatabaseError where Self.concernsOnlyTheRequest(error) && db.isInsideTransaction {
             try db.execute(sql: "ROLLBACK TO request; RELEASE request")
+            result.hash = hash
             return .failure(StoreError(error))
         }
         result.resources = admitted.resulting
@@ -120,9 +125,13 @@ struct WriteBatch {
         return events
     }
 
-    private func write(_ events: [ObjectEvent], _ admitted: AdmittedChange, _ context: WriteContext, _ db: Database)
-        throws
-    {
+    private func write(
+        _ events: [ObjectEvent],
+        _ admitted: AdmittedChange,
+        _ context: WriteContext,
+        _ hash: inout [UInt8],
+        _ db: Database
+    ) throws {
         for event in events {
             let row = coder.row(event.resource, resourceVersion: event.resourceVersion)
             if event.kind == .deleted { try row.delete(db) } else { try row.put(db) }
@@ -136,17 +145,37 @@ struct WriteBatch {
                 object: row,
                 previous: previous.map { coder.bytes($0, resourceVersion: event.resourceVersion) }
             ).insert(db)
+            if !event.isStatusOnly { try history(of: event, row).insert(db) }
         }
         guard admitted.makesRevision else { return }
         let revision = admitted.resulting.revision
         try RevisionRow(revision: revision, at: now, context: context, changes: events.count).insert(db)
-        try AuditRow(at: now, context: context, code: 200, revision: revision).insert(db)
+        try AuditTrail.append(context, code: 200, revision: revision, at: now, after: &hash, db)
+    }
+
+    private func history(of event: ObjectEvent, _ row: ObjectRow) -> HistoryRow {
+        let before = event.kind == .added ? nil : event.previous
+        return HistoryRow(
+            revision: event.revision,
+            resourceVersion: event.resourceVersion,
+            kind: row.kind,
+            namespace: row.namespace,
+            name: row.name,
+            isSealed: row.isSealed,
+            creationSequence: row.creationSequence,
+            before: before.map { coder.bytes($0, resourceVersion: event.resourceVersion) },
+            after: event.kind == .deleted ? nil : row.body
+        )
     }
 
     /// Forgets old events, but not on every commit: a sweep costs a look at the whole age index.
     private func compact(_ counters: inout Counters, before: Counters, _ db: Database) throws {
         let interval: UInt64 = 256
         guard counters.resourceVersion / interval != before.resourceVersion / interval else { return }
+        if counters.revision > ResourceStore.revisionsMax {
+            try HistoryRow.forget(db, through: counters.revision - ResourceStore.revisionsMax)
+        }
+        try AuditTrail.compact(db)
         let keepFrom = counters.resourceVersion - min(counters.resourceVersion, UInt64(EventHistory.eventsMax))
         if let compacted = try EventRow.compact(db, through: keepFrom, before: now - EventHistory.ageMax) {
             counters.compacted = max(counters.compacted, compacted)

@@ -20,6 +20,7 @@ import test_limits  # noqa: F401
 import test_http1  # noqa: F401
 import test_egress  # noqa: F401
 import test_api  # noqa: F401
+import test_kubectl  # noqa: F401
 import test_envoy  # noqa: F401
 import test_bookinfo  # noqa: F401
 import test_seed  # noqa: F401

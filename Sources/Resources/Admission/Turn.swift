@@ -300,6 +300,10 @@ enum Immutability {
             if new.immutable != true { refuse("immutable", "cannot be taken back") }
         case (.endpointSlice(let new), .endpointSlice(let old)) where new.addressType != old.addressType:
             refuse("addressType", "cannot be changed; delete the EndpointSlice first")
+        case (.roleBinding(let new), .roleBinding(let old)) where new.roleRef != old.roleRef:
+            refuse("roleRef", "cannot be changed; delete the RoleBinding first")
+        case (.clusterRoleBinding(let new), .clusterRoleBinding(let old)) where new.roleRef != old.roleRef:
+            refuse("roleRef", "cannot be changed; delete the ClusterRoleBinding first")
         default:
             break
         }

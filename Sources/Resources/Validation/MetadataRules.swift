@@ -44,6 +44,14 @@ enum MetadataRules {
     }
 
     private static func check(name: String, of kind: ResourceKind, _ findings: inout Findings) {
+        if kind.descriptor.group == BuiltInRoles.group {
+            // Names of roles are path segments, `system:reader` among them.
+            guard
+                name == "." || name == ".." || name.utf8.count > 253
+                    || name.utf8.contains(where: { $0 == 0x2F || $0 == 0x25 })
+            else { return }
+            return findings.error(at: "name", "metadata.name", "\"\(name.prefix(80))\" is not a name (no / or %)")
+        }
         let needsLabel = kind == .namespace || kind == .service
         guard needsLabel ? !Names.isLowerLabel(name) : !Names.isSubdomain(name) else { return }
         let grammar =

@@ -26,6 +26,10 @@ enum Rules {
         case .endpoints(let spec): spec.check(&findings)
         case .endpointSlice(let spec): spec.check(&findings)
         case .configMap(let spec): spec.check(&findings)
+        case .role(let spec): spec.check(&findings)
+        case .clusterRole(let spec): spec.check(&findings)
+        case .roleBinding(let spec): spec.check(&findings)
+        case .clusterRoleBinding(let spec): spec.check(&findings)
         case .namespace, .serviceAccount, .event: break
         }
     }
