@@ -234,7 +234,7 @@ struct WritePolicy: Sendable {
         switch action {
         case .create(let resource, _), .update(let resource, _, _), .put(let resource, _):
             try Authorizer(caller: caller, resources: current).checkEscalation(resource)
-        case .updateStatus, .delete: break
+        case .updateStatus, .delete, .terminate: break
         }
         return tracking.owned(action, current)
     }
@@ -250,7 +250,7 @@ struct WritePolicy: Sendable {
         case .update(let resource, _, _): try require("update", resource.key)
         case .put(let resource, _): try require(current.contains(resource.key) ? "patch" : "create", resource.key)
         case .updateStatus: break
-        case .delete(let key, _): try require("delete", key)
+        case .delete(let key, _), .terminate(let key, _): try require("delete", key)
         }
     }
 }

@@ -81,9 +81,12 @@ extension AdminRouter {
         let context = call.writeContext(verb: "delete", isDryRun: options.isDryRun)
         let outcome = try await configuration.store.commit(context) { current in
             try guardian.check(key, current)
-            let change = Change([.delete(key, options.preconditions)], ifRevision: guardian.revision)
+            let action: Change.Action =
+                kind == .namespace ? .terminate(key, options.preconditions) : .delete(key, options.preconditions)
+            let change = Change([action], ifRevision: guardian.revision)
             return try admission.admit(change, against: current)
         }
+        if kind == .namespace, !options.isDryRun { empty(key, context) }
         let deleted = outcome.change.results.first { $0.key == key }
         var details: JSONObject = ["name": .string(key.name)]
         if !kind.descriptor.group.isEmpty { details["group"] = .string(kind.descriptor.group) }
@@ -100,6 +103,21 @@ extension AdminRouter {
         response.setHeader("Gatehouse-Revision", String(outcome.revision))
         response.add(outcome.change.warnings)
         return response
+    }
+
+    /// A namespace goes a moment after it was told to, so that the objects inside, which a client deletes in the same
+    /// breath, are still there to be deleted. Source: `kubectl delete -f` with a Namespace before its contents.
+    private func empty(_ key: ResourceKey, _ context: WriteContext) {
+        let (store, admission) = (configuration.store, configuration.admission)
+        Task {
+            try await Task.sleep(for: .seconds(1))
+            _ = try await store.commit(context) { current in
+                guard let namespace = current[key], namespace.metadata.finalizers.isEmpty else {
+                    return try admission.admit(Change([]), against: current)
+                }
+                return try admission.admit(Change([.delete(key)]), against: current)
+            }
+        }
     }
 
     func deleteCollection(_ kind: ResourceKind, _ call: Call) async throws -> AdminResponse {

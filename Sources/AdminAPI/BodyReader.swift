@@ -24,8 +24,8 @@ struct BodyReader {
         case .json: format = .json
         case .yaml: format = .yaml
         case .undeclared: format = Manifest.sniff(request.body)
-        case .other("application/vnd.kubernetes.protobuf"):
-            throw .unsupportedMediaType("protobuf bodies are not supported; send application/json or application/yaml")
+        case .other(ProtobufBody.mediaType):
+            return try parse(ProtobufBody.object(request.body).serialized(), .json)
         default:
             throw .unsupportedMediaType("the body of this request must be application/json or application/yaml")
         }

@@ -206,7 +206,7 @@ struct FieldTracking: Sendable {
         case .update(let resource, let conditions, let source):
             .update(owned(resource, current[resource.key]), conditions, source: source)
         case .put(let resource, let source): .put(owned(resource, current[resource.key]), source: source)
-        case .updateStatus, .delete: action
+        case .updateStatus, .delete, .terminate: action
         }
     }
 

@@ -20,7 +20,7 @@ enum OpenAPIVersion2 {
                 let prefix = group.name.isEmpty ? version : "\(group.name).\(version)"
                 for (path, item) in part["paths"]?.objectValue ?? [:] { paths[path] = Self.item(item, prefix) }
                 for (name, schema) in part.at("components", "schemas")?.objectValue ?? [:] {
-                    definitions["\(prefix).\(name)"] = converted(schema, prefix)
+                    definitions["\(prefix).\(name)"] = mergeable(converted(schema, prefix), name)
                 }
             }
         }
@@ -29,6 +29,24 @@ enum OpenAPIVersion2 {
             "definitions": .object(definitions),
         ]
     }()
+
+    /// Lists that clients merge item by item, with the key that tells items apart; lists of plain words have none.
+    private static let merges: [(definition: String, property: String, key: String?)] = [
+        ("ServiceSpec", "ports", "port"), ("ServiceAccount", "secrets", "name"), ("ObjectMeta", "finalizers", nil),
+        ("ObjectMeta", "ownerReferences", "uid"),
+    ]
+
+    private static func mergeable(_ schema: JSONValue, _ name: String) -> JSONValue {
+        guard var object = schema.objectValue, var properties = object["properties"]?.objectValue else { return schema }
+        for merge in merges where merge.definition == name {
+            guard var property = properties[merge.property]?.objectValue else { continue }
+            property["x-kubernetes-patch-strategy"] = "merge"
+            if let key = merge.key { property["x-kubernetes-patch-merge-key"] = .string(key) }
+            properties[merge.property] = .object(property)
+        }
+        object["properties"] = .object(properties)
+        return .object(object)
+    }
 
     private static func item(_ item: JSONValue, _ prefix: String) -> JSONValue {
         var result = JSONObject()

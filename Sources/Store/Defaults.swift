@@ -10,6 +10,10 @@ extension ResourceStore {
     /// - Throws: what `commit` throws.
     public func storeDefaults(_ admission: Admission) async throws {
         var actions = try Self.roles(current)
+        // Namespaces that were on their way when the process ended.
+        actions += current.all(.namespace).filter { namespace in
+            namespace.metadata.deletionTimestamp != nil && namespace.metadata.finalizers.isEmpty
+        }.map { .delete($0.key) }
         guard current.revision == 0 else { return try await store(actions, admission, "roles of this release") }
         for name in Self.firstNamespaces {
             let metadata = ObjectMeta(name: name, namespace: "")

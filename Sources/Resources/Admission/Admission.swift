@@ -72,7 +72,7 @@ extension Change.Action {
     fileprivate var isNamespaceWrite: Bool {
         switch self {
         case .create(let resource, _), .update(let resource, _, _), .put(let resource, _): resource.kind == .namespace
-        case .updateStatus, .delete: false
+        case .updateStatus, .delete, .terminate: false
         }
     }
 }

@@ -21,6 +21,8 @@ public struct Change: Sendable {
         /// Replaces only the status of an existing object; no revision, no translation.
         case updateStatus(ResourceKey, JSONValue?, Preconditions = .init())
         case delete(ResourceKey, Preconditions = .init())
+        /// Marks a namespace as going: nothing new gets in, and a later `delete` takes it with all that is inside.
+        case terminate(ResourceKey, Preconditions = .init())
     }
 
     public var actions: [Action]

@@ -2,7 +2,8 @@ extension Turn {
     mutating func delete(
         _ key: ResourceKey,
         _ conditions: Change.Preconditions,
-        _ index: Int
+        _ index: Int,
+        isMarkedOnly: Bool = false
     ) throws(AdmissionError) {
         guard let resource = working[key] else { throw .notFound(key) }
         if key.kind == .namespace, Self.builtInNamespaces.contains(key.name) {
@@ -10,7 +11,7 @@ extension Turn {
         }
         try verify(conditions, resource)
         try claim(key, index)
-        if !resource.metadata.finalizers.isEmpty {
+        if isMarkedOnly || !resource.metadata.finalizers.isEmpty {
             guard resource.metadata.deletionTimestamp == nil else {
                 results[index] = AdmittedChange.Result(
                     key: key,
@@ -23,6 +24,7 @@ extension Turn {
             }
             var marked = resource
             marked.metadata.deletionTimestamp = now
+            if key.kind == .namespace { marked.status = ["phase": "Terminating"] }
             accept(marked, previous: resource, .configured, [], at: index)
             return
         }

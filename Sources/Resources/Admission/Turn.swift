@@ -43,6 +43,8 @@ struct Turn {
             try updateStatus(key, status, conditions, index)
         case .delete(let key, let conditions):
             try delete(key, conditions, index)
+        case .terminate(let key, let conditions):
+            try delete(key, conditions, index, isMarkedOnly: true)
         }
     }
 
