@@ -30,7 +30,14 @@ static const unsigned long long gh_tls_no_renegotiation = SSL_OP_NO_RENEGOTIATIO
 static const unsigned long long gh_tls_no_compression = SSL_OP_NO_COMPRESSION;
 static const unsigned long long gh_tls_no_ticket = SSL_OP_NO_TICKET;
 static const unsigned long long gh_tls_server_preference = SSL_OP_CIPHER_SERVER_PREFERENCE;
+static const unsigned long long gh_tls_prefer_chacha = SSL_OP_PRIORITIZE_CHACHA;
+static const long gh_tls_mode_no_chain = SSL_MODE_NO_AUTO_CHAIN;
+static inline int gh_tls_set_signatures(SSL_CTX *c, const char *list) { return (int)SSL_CTX_set1_sigalgs_list(c, list); }
+static inline int gh_tls_set_client_signatures(SSL_CTX *c, const char *list) {
+    return (int)SSL_CTX_set1_client_sigalgs_list(c, list);
+}
 static const int gh_bio_flush = BIO_CTRL_FLUSH;
+static const int gh_tls_1_0 = TLS1_VERSION, gh_tls_1_1 = TLS1_1_VERSION;
 static const int gh_tls_1_2 = TLS1_2_VERSION, gh_tls_1_3 = TLS1_3_VERSION;
 static const int gh_tls_verify_none = SSL_VERIFY_NONE, gh_tls_verify_peer = SSL_VERIFY_PEER;
 static const int gh_tls_verify_require = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;

@@ -10,3 +10,4 @@
 #include <openssl/x509v3.h>
 #include "crypto_shim.h"
 #include "gh_tls.h"
+#include "gh_session.h"

@@ -59,6 +59,7 @@ struct ServiceBuilder {
             order: item.order
         )
         result.isSticky = spec.sessionAffinity == "ClientIP"
+        result.addresses = Set([spec.clusterIP].compactMap { $0 } + spec.clusterIPs).filter { $0 != "None" }.sorted()
         if spec.type == "ExternalName", let target = spec.externalName {
             result.aliasOf = target
             result.resolution = .dns

@@ -114,8 +114,7 @@ struct ClientTLS {
         if target.port?.portProtocol.isHTTP ?? true || target.port?.portProtocol == .https {
             tls.commonTlsContext.alpnProtocols = target.mayCarryGRPC ? ["h2"] : ["http/1.1"]
         }
-        tls.commonTlsContext.tlsParams.tlsMinimumProtocolVersion = .tlsv12
-        tls.commonTlsContext.tlsParams.tlsMaximumProtocolVersion = .tlsv13
+        tls.commonTlsContext.tlsParams = TLSParameters.client(material.mesh.settings)
         return tls
     }
 
@@ -128,7 +127,8 @@ struct ClientTLS {
     ) throws(TLSMaterial.Missing) {
         if settings.insecureSkipVerify == true { return }
         let names = settings.subjectAltNames.isEmpty ? service.subjectAltNames : settings.subjectAltNames
-        let validation = TLSMaterial.writtenNames(names)
+        var validation = TLSMaterial.writtenNames(names)
+        if let path = settings.caCrl { validation.crl = try material.revocationFile(path) }
         if names.isEmpty { tls.autoSniSanValidation = true }
         if let path = settings.caCertificates, path != "system" {
             combine(validation, try material.trustFile(path, ledger: &ledger), into: &tls)

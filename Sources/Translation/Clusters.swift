@@ -177,10 +177,31 @@ struct Clusters {
             var plain = ClusterMessage.TransportSocketMatch()
             plain.name = "tlsMode-disabled"
             plain.match = Google_Protobuf_Struct()
-            plain.transportSocket.name = "envoy.transport_sockets.raw_buffer"
-            plain.transportSocket.typedConfig = Wire.any(Envoy_Extensions_TransportSockets_RawBuffer_V3_RawBuffer())
+            plain.transportSocket = Wire.rawBuffer
             cluster.transportSocketMatches = [mesh, plain]
         }
+        announce(target.traffic.proxyProtocol, cluster: &cluster)
+    }
+
+    /// A PROXY header goes in front of whatever is spoken, TLS included. Source: Istio's `proxyProtocol`.
+    private func announce(_ setting: TrafficPolicy.ProxyProtocol?, cluster: inout ClusterMessage) {
+        guard let setting else { return }
+        func wrapped(_ inner: Core.TransportSocket) -> Core.TransportSocket {
+            var proxy = ProxyProtocolTransport()
+            proxy.config.version = setting.version == .v2 ? .v2 : .v1
+            proxy.transportSocket = inner
+            var socket = Core.TransportSocket()
+            socket.name = "envoy.transport_sockets.upstream_proxy_protocol"
+            socket.typedConfig = Wire.any(proxy)
+            return socket
+        }
+        for index in cluster.transportSocketMatches.indices {
+            cluster.transportSocketMatches[index].transportSocket = wrapped(
+                cluster.transportSocketMatches[index].transportSocket
+            )
+        }
+        guard cluster.transportSocketMatches.isEmpty else { return }
+        cluster.transportSocket = wrapped(cluster.hasTransportSocket ? cluster.transportSocket : Wire.rawBuffer)
     }
 
     private func placement(_ target: Destinations.Resolved) -> Placement {

@@ -1,3 +1,4 @@
+internal import Base
 internal import Registry
 internal import Resources
 internal import SwiftProtobuf
@@ -155,6 +156,7 @@ enum Chains {
         }
         if let timeout = options.idleTimeout { proxy.idleTimeout = Wire.duration(timeout) }
         if let most = options.durationMax { proxy.maxDownstreamConnectionDuration = Wire.duration(most) }
+        if options.connectAttemptsMax > 1 { proxy.maxConnectAttempts = Wire.uint(options.connectAttemptsMax) }
         if options.hashesSource {
             var policy = Envoy_Type_V3_HashPolicy()
             policy.sourceIp = .init()
@@ -186,11 +188,15 @@ enum Chains {
         serverNames: [String] = [],
         transportProtocol: String = "",
         applicationProtocols: [String] = [],
+        destinations: [CIDR] = [],
+        sources: [CIDR] = [],
         tls: DownstreamTLS? = nil,
         filters: [NetworkFilter]
     ) -> FilterChainMessage {
         var chain = FilterChainMessage()
         chain.name = name
+        if !destinations.isEmpty { chain.filterChainMatch.prefixRanges = destinations.map(Wire.range) }
+        if !sources.isEmpty { chain.filterChainMatch.sourcePrefixRanges = sources.map(Wire.range) }
         if !serverNames.isEmpty || !transportProtocol.isEmpty || !applicationProtocols.isEmpty {
             chain.filterChainMatch.serverNames = serverNames
             chain.filterChainMatch.transportProtocol = transportProtocol
@@ -211,18 +217,25 @@ enum Chains {
         port: UInt16,
         direction: Envoy_Config_Core_V3_TrafficDirection,
         chains: [FilterChainMessage],
-        inspectsTLS: Bool
+        inspectsTLS: Bool,
+        readsProxyHeader: Bool = false
     ) -> ListenerMessage {
         var listener = ListenerMessage()
         listener.name = name
         listener.address = Wire.address(address, port: port)
         listener.trafficDirection = direction
         listener.filterChains = chains
+        if readsProxyHeader {
+            var header = ListenerFilterMessage()
+            header.name = "envoy.filters.listener.proxy_protocol"
+            header.typedConfig = Wire.any(ProxyProtocolListenerFilter())
+            listener.listenerFilters = [header]
+        }
         if inspectsTLS {
             var inspector = ListenerFilterMessage()
             inspector.name = "envoy.filters.listener.tls_inspector"
             inspector.typedConfig = Wire.any(TLSInspector())
-            listener.listenerFilters = [inspector]
+            listener.listenerFilters.append(inspector)
         }
         return listener
     }

@@ -110,6 +110,7 @@ struct Destinations {
             with: TCPOptions(
                 idleTimeout: pool?.tcp?.idleTimeout,
                 durationMax: pool?.tcp?.maxConnectionDuration,
+                connectAttemptsMax: 3,
                 hashesSource: resolved.traffic.loadBalancer?.consistentHash?.useSourceIp == true,
                 tunnel: resolved.traffic.tunnel
             )
@@ -133,13 +134,14 @@ struct Destinations {
 /// The sections of a traffic policy after inheritance.
 ///
 /// Source: Istio. A section of a subset replaces the parent's whole section; an entry of `portLevelSettings` for the
-/// port replaces load balancer, connection pool, outlier detection and TLS together, absent ones included; tunnel and
-/// retry budget stay.
+/// port replaces load balancer, connection pool, outlier detection and TLS together, absent ones included; tunnel,
+/// PROXY header and retry budget stay.
 struct TrafficSections {
     var loadBalancer: LoadBalancerSettings?
     var connectionPool: ConnectionPoolSettings?
     var outlierDetection: Resources.OutlierDetection?
     var tls: ClientTLSSettings?
+    var proxyProtocol: TrafficPolicy.ProxyProtocol?
     var tunnel: TrafficPolicy.TunnelSettings?
     var retryBudget: TrafficPolicy.RetryBudget?
 
@@ -153,6 +155,7 @@ struct TrafficSections {
         connectionPool = policy.connectionPool ?? connectionPool
         outlierDetection = policy.outlierDetection ?? outlierDetection
         tls = policy.tls ?? tls
+        proxyProtocol = policy.proxyProtocol ?? proxyProtocol
         tunnel = policy.tunnel ?? tunnel
         retryBudget = policy.retryBudget ?? retryBudget
         guard let own = policy.portLevelSettings.first(where: { $0.port?.number.map(Int.init) == port }) else { return }

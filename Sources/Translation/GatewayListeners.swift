@@ -49,7 +49,8 @@ struct GatewayListeners {
                 port: group.port,
                 direction: .outbound,
                 chains: chains,
-                inspectsTLS: inspectsTLS
+                inspectsTLS: inspectsTLS,
+                readsProxyHeader: mesh.settings.config.defaultConfig?.gatewayTopology?.proxyProtocol != nil
             )
             let profiles = served.map { ($0.source, EdgeProfile($0, mesh: mesh, ledger: &ledger)) }
             EdgeProfile.apply(profiles, to: &listener, mesh: mesh)
@@ -84,15 +85,21 @@ struct GatewayListeners {
         group: GatewayPorts.Group,
         ledger: inout Ledger
     ) -> [FilterChainMessage] {
-        guard let tunnel = tunnels.tcp(member, ledger: &ledger), !tunnel.targets.isEmpty else { return [] }
+        let name = "tcp.\(group.number)"
         let profile = EdgeProfile(member, mesh: mesh, ledger: &ledger)
-        let filters = tunnelFilters(tunnel, group, profile, ledger)
-        var chain = Chains.chain(name: "tcp.\(group.number)", filters: filters)
-        profile.apply(to: &chain)
-        return [chain]
+        let drafts = tunnels.tcp(member, ledger: &ledger).map { tunnel in
+            Draft(
+                name: name,
+                condition: tunnel.condition,
+                filters: filters(tunnel, group, profile, ledger),
+                profile: profile,
+                source: tunnel.source
+            )
+        }
+        return chains(drafts, group: group, ledger: &ledger)
     }
 
-    private func tunnelFilters(
+    private func filters(
         _ tunnel: GatewayTunnels.Tunnel,
         _ group: GatewayPorts.Group,
         _ profile: EdgeProfile,
@@ -104,6 +111,54 @@ struct GatewayListeners {
             settings: mesh.settings,
             otherwise: TCPOptions(idleTimeout: profile.tunnelIdleTimeout, durationMax: profile.tunnelDurationMax)
         )
+    }
+
+    // MARK: Chains
+
+    /// A filter chain before it is known for which connections it wins.
+    private struct Draft {
+        var name: String
+        var condition: TunnelChains.Condition
+        var tls: DownstreamTLS?
+        /// For chains that do not end TLS: they must not take plain connections.
+        var transportProtocol = ""
+        var filters: [NetworkFilter]
+        var profile: EdgeProfile
+        var source: ResourceKey
+    }
+
+    private func chains(
+        _ all: [Draft],
+        group: GatewayPorts.Group,
+        ledger: inout Ledger
+    ) -> [FilterChainMessage] {
+        var drafts = all
+        var parts = TunnelChains.parts(drafts.map(\.condition))
+        if parts == nil {
+            for draft in drafts where draft.condition.asksForAddresses {
+                let message = "port \(group.number): too many combinations of names and address blocks"
+                ledger.report(draft.source, .notSupported, message)
+            }
+            drafts.removeAll { $0.condition.asksForAddresses }
+            parts = TunnelChains.parts(drafts.map(\.condition))
+        }
+        var used: [String: Int] = [:]
+        return (parts ?? []).map { part in
+            let draft = drafts[part.index]
+            let count = used[draft.name, default: 0]
+            used[draft.name] = count + 1
+            var chain = Chains.chain(
+                name: count == 0 ? draft.name : "\(draft.name)~\(count)",
+                serverNames: part.serverNames,
+                transportProtocol: part.serverNames.isEmpty ? draft.transportProtocol : "",
+                destinations: part.destinations,
+                sources: part.sources,
+                tls: draft.tls,
+                filters: draft.filters
+            )
+            draft.profile.apply(to: &chain)
+            return chain
+        }
     }
 
     // MARK: TLS
@@ -129,22 +184,25 @@ struct GatewayListeners {
         ledger: inout Ledger
     ) -> [FilterChainMessage] {
         var names = ServerNames()
-        var chains: [FilterChainMessage] = []
+        var drafts: [Draft] = []
         let shared = GatewayRoutes.SecurePort(members)
         for (index, member) in members.enumerated() {
             let gateway = member.source
             guard member.endsTLS else {
-                let isAutomatic = member.server.tls?.effectiveMode == .autoPassthrough
                 let profile = EdgeProfile(member, mesh: mesh, ledger: &ledger)
+                let isAutomatic = member.server.tls?.effectiveMode == .autoPassthrough
                 let found =
                     isAutomatic
                     ? tunnels.automatic(member, ledger: &ledger) : tunnels.passthrough(member, ledger: &ledger)
                 for tunnel in found where !tunnel.targets.isEmpty {
-                    let claimed = names.claim(tunnel.serverNames)
+                    // Rules for some addresses may share a name with others.
+                    let claimed =
+                        tunnel.condition.asksForAddresses
+                        ? (free: tunnel.condition.serverNames, lost: []) : names.claim(tunnel.condition.serverNames)
                     reportLost(claimed.lost, source: tunnel.source, group: group, ledger: &ledger)
                     guard !claimed.free.isEmpty else { continue }
-                    chains.append(
-                        passthroughChain(tunnel, names: claimed.free, group: group, profile: profile, ledger: ledger)
+                    drafts.append(
+                        passthrough(tunnel, names: claimed.free, group: group, profile: profile, ledger: ledger)
                     )
                 }
                 continue
@@ -152,7 +210,7 @@ struct GatewayListeners {
             let claimed = names.claim(member.hosts.map(\.host.text))
             reportLost(claimed.lost, source: gateway, group: group, ledger: &ledger)
             guard !claimed.free.isEmpty else { continue }
-            if let chain = terminated(
+            drafts += terminated(
                 member,
                 names: claimed.free,
                 position: index,
@@ -160,11 +218,9 @@ struct GatewayListeners {
                 group: group,
                 built: &built,
                 ledger: &ledger
-            ) {
-                chains.append(chain)
-            }
+            )
         }
-        return chains
+        return chains(drafts, group: group, ledger: &ledger)
     }
 
     private func terminated(
@@ -175,8 +231,8 @@ struct GatewayListeners {
         group: GatewayPorts.Group,
         built: inout Listeners,
         ledger: inout Ledger
-    ) -> FilterChainMessage? {
-        guard let settings = member.server.tls else { return nil }
+    ) -> [Draft] {
+        guard let settings = member.server.tls else { return [] }
         let gateway = member.source
         let portName = member.server.port?.name ?? String(group.number)
         let name = "https.\(group.number).\(portName).\(gateway.name).\(gateway.namespace)"
@@ -186,52 +242,60 @@ struct GatewayListeners {
             downstream = try serverTLS.gateway(settings, isHTTP: isHTTP, gateway: gateway, ledger: &ledger)
         } catch {
             ledger.report(gateway, error.reason, "port \(portName): \(error.message)")
-            return nil
+            return []
         }
         let profile = EdgeProfile(member, mesh: mesh, ledger: &ledger)
-        let filters: [NetworkFilter]
         if isHTTP {
             built.routes.append(
                 routes.secure(position, of: shared, name: name, port: group.number, ledger: &ledger)
             )
-            filters = [
-                Chains.http(
-                    managers.gateway(
-                        routeConfiguration: name,
-                        statPrefix: "outbound_\(group.listenerName)",
-                        profile: profile
-                    )
+            let manager = managers.gateway(
+                routeConfiguration: name,
+                statPrefix: "outbound_\(group.listenerName)",
+                profile: profile
+            )
+            return [
+                Draft(
+                    name: name,
+                    condition: TunnelChains.Condition(serverNames: sniNames(names)),
+                    tls: downstream,
+                    filters: [Chains.http(manager)],
+                    profile: profile,
+                    source: gateway
                 )
             ]
-        } else {
-            guard let tunnel = tunnels.tcp(member, ledger: &ledger), !tunnel.targets.isEmpty else { return nil }
-            filters = tunnelFilters(tunnel, group, profile, ledger)
         }
-        var chain = Chains.chain(
-            name: name,
-            serverNames: sniNames(names),
-            tls: downstream,
-            filters: filters
-        )
-        profile.apply(to: &chain)
-        return chain
+        return tunnels.tcp(member, ledger: &ledger).map { tunnel in
+            var condition = tunnel.condition
+            condition.serverNames = sniNames(names)
+            return Draft(
+                name: name,
+                condition: condition,
+                tls: downstream,
+                filters: filters(tunnel, group, profile, ledger),
+                profile: profile,
+                source: tunnel.source
+            )
+        }
     }
 
-    private func passthroughChain(
+    private func passthrough(
         _ tunnel: GatewayTunnels.Tunnel,
         names: [String],
         group: GatewayPorts.Group,
         profile: EdgeProfile,
         ledger: Ledger
-    ) -> FilterChainMessage {
-        var chain = Chains.chain(
+    ) -> Draft {
+        var condition = tunnel.condition
+        condition.serverNames = sniNames(names)
+        return Draft(
             name: "tls.\(group.number).\(names[0])",
-            serverNames: sniNames(names),
-            transportProtocol: sniNames(names).isEmpty ? "tls" : "",
-            filters: tunnelFilters(tunnel, group, profile, ledger)
+            condition: condition,
+            transportProtocol: "tls",
+            filters: filters(tunnel, group, profile, ledger),
+            profile: profile,
+            source: tunnel.source
         )
-        profile.apply(to: &chain)
-        return chain
     }
 
     /// `*` is no server name: a chain for every name has no condition on names.

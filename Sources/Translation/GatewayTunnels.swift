@@ -15,31 +15,46 @@ struct GatewayTunnels {
         destinations = Destinations(mesh: mesh, node: node)
     }
 
-    /// Where one SNI name (or any, when the list is empty) goes.
+    /// Which connections go where.
     struct Tunnel {
-        var serverNames: [String]
+        var condition: TunnelChains.Condition
         var targets: [(cluster: String, weight: Int)]
         var source: ResourceKey
     }
 
-    /// The first tcp rule of the oldest VirtualService that is for this server's hosts and port.
-    func tcp(_ member: GatewayPorts.Member, ledger: inout Ledger) -> Tunnel? {
+    /// The tcp rules for this server's hosts and port, in the order in which they win; nothing can follow one that
+    /// takes every connection.
+    func tcp(_ member: GatewayPorts.Member, ledger: inout Ledger) -> [Tunnel] {
+        var tunnels: [Tunnel] = []
         for rules in bound(to: member)
         where rules.hosts.contains(where: { !member.shown($0, of: rules.namespace).isEmpty }) {
             for rule in rules.tcp {
-                let isFor =
-                    rule.match.isEmpty
-                    || rule.match.contains { match in
-                        (match.port == nil || match.port.map(Int.init) == member.number)
-                            && (match.gateways.isEmpty || match.gateways.contains(member.reference))
-                    }
-                guard isFor else { continue }
-                ledger.use(rules.source)
-                let targets = resolve(rule.route, port: member.number, source: rules.source, ledger: &ledger)
-                return Tunnel(serverNames: [], targets: targets, source: rules.source)
+                for condition in Self.conditions(of: rule, at: member) {
+                    ledger.use(rules.source)
+                    let tunnel = tunnel(condition, rule.route, member, rules.source, &ledger)
+                    guard !tunnel.targets.isEmpty else { continue }
+                    tunnels.append(tunnel)
+                    if !condition.asksForAddresses { return tunnels }
+                }
             }
         }
-        return nil
+        return tunnels
+    }
+
+    private static func conditions(
+        of rule: TCPRoute,
+        at member: GatewayPorts.Member
+    ) -> [TunnelChains.Condition] {
+        if rule.match.isEmpty { return [TunnelChains.Condition()] }
+        return rule.match.compactMap { match in
+            guard match.port == nil || match.port.map(Int.init) == member.number,
+                match.gateways.isEmpty || match.gateways.contains(member.reference)
+            else { return nil }
+            return TunnelChains.Condition(
+                destinations: match.destinationSubnets.compactMap { CIDR($0) },
+                sources: match.sourceSubnet.flatMap { CIDR($0) }.map { [$0] } ?? []
+            )
+        }
     }
 
     /// The tls rules for this server's hosts, in the order in which they win.
@@ -54,13 +69,11 @@ struct GatewayTunnels {
                     let names = match.sniHosts.flatMap { member.shown($0, of: rules.namespace).map(\.text) }
                     guard !names.isEmpty else { continue }
                     ledger.use(rules.source)
-                    tunnels.append(
-                        Tunnel(
-                            serverNames: names,
-                            targets: resolve(rule.route, port: member.number, source: rules.source, ledger: &ledger),
-                            source: rules.source
-                        )
+                    let condition = TunnelChains.Condition(
+                        serverNames: names,
+                        destinations: match.destinationSubnets.compactMap { CIDR($0) }
                     )
+                    tunnels.append(tunnel(condition, rule.route, member, rules.source, &ledger))
                 }
             }
         }
@@ -90,7 +103,7 @@ struct GatewayTunnels {
                     ledger.need(reference)
                     tunnels.append(
                         Tunnel(
-                            serverNames: [reference.serverName],
+                            condition: TunnelChains.Condition(serverNames: [reference.serverName]),
                             targets: [(reference.name, 1)],
                             source: member.source
                         )
@@ -105,15 +118,23 @@ struct GatewayTunnels {
         mesh.routing(boundTo: member.reference).all.filter { $0.isVisible(in: node.namespace) }
     }
 
-    private func resolve(
+    private func tunnel(
+        _ condition: TunnelChains.Condition,
         _ route: [RouteDestination],
-        port: Int,
-        source: ResourceKey,
-        ledger: inout Ledger
-    ) -> [(cluster: String, weight: Int)] {
-        route.filter { route.count == 1 || $0.weight > 0 }.map { target in
-            let resolved = destinations.resolve(target.destination, listenPort: port, source: source, ledger: &ledger)
-            return (resolved.reference.name, max(1, Int(target.weight)))
+        _ member: GatewayPorts.Member,
+        _ source: ResourceKey,
+        _ ledger: inout Ledger
+    ) -> Tunnel {
+        var targets: [(cluster: String, weight: Int)] = []
+        for target in route where route.count == 1 || target.weight > 0 {
+            let resolved = destinations.resolve(
+                target.destination,
+                listenPort: member.number,
+                source: source,
+                ledger: &ledger
+            )
+            targets.append((resolved.reference.name, max(1, Int(target.weight))))
         }
+        return Tunnel(condition: condition, targets: targets, source: source)
     }
 }

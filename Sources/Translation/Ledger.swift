@@ -26,6 +26,8 @@ struct ClusterReference: Hashable, Comparable {
 struct TCPOptions: Equatable {
     var idleTimeout: Duration?
     var durationMax: Duration?
+    /// Towards services three: nothing was sent before a connection stands, so another endpoint may be tried.
+    var connectAttemptsMax = 1
     var hashesSource = false
     var tunnel: TrafficPolicy.TunnelSettings?
 }

@@ -23,6 +23,7 @@ struct ServerTLS {
                 alpn: alpn,
                 ledger: &ledger
             )
+            pin(settings, &tls.commonTlsContext.combinedValidationContext.defaultValidationContext)
             tls.requireClientCertificate = Wire.bool(true)
         case .simple, .mutual, .optionalMutual:
             tls.commonTlsContext.alpnProtocols = alpn
@@ -38,7 +39,8 @@ struct ServerTLS {
         case .passthrough, .autoPassthrough:
             throw TLSMaterial.Missing(reason: .notSupported, message: "a passthrough server does not end TLS")
         }
-        tls.commonTlsContext.tlsParams = Self.parameters(settings)
+        tls.commonTlsContext.tlsParams = TLSParameters.server(settings, material.mesh.settings)
+        material.sessionTickets(&tls, ledger: &ledger)
         return tls
     }
 
@@ -102,33 +104,19 @@ struct ServerTLS {
         }
         var combined = CommonTLS.CombinedCertificateValidationContext()
         combined.defaultValidationContext = TLSMaterial.writtenNames(settings.subjectAltNames)
+        pin(settings, &combined.defaultValidationContext)
+        if let path = settings.caCrl {
+            combined.defaultValidationContext.crl = try material.revocationFile(path)
+        }
+        if settings.insecureSkipVerify {
+            combined.defaultValidationContext.trustChainVerification = .acceptUntrusted
+        }
         combined.validationContextSdsSecretConfig = trust
         tls.commonTlsContext.combinedValidationContext = combined
     }
 
-    static func parameters(_ settings: ServerTLSSettings) -> TLSParametersMessage {
-        var parameters = TLSParametersMessage()
-        parameters.tlsMinimumProtocolVersion = version(settings.minProtocolVersion) ?? .tlsv12
-        parameters.tlsMaximumProtocolVersion = version(settings.maxProtocolVersion) ?? .tlsv13
-        var seen: Set<String> = []
-        parameters.cipherSuites = settings.cipherSuites.filter { knownSuites.contains($0) && seen.insert($0).inserted }
-        return parameters
+    private func pin(_ settings: ServerTLSSettings, _ validation: inout ValidationMessage) {
+        validation.verifyCertificateHash = settings.verifyCertificateHash
+        validation.verifyCertificateSpki = settings.verifyCertificateSpki
     }
-
-    private static func version(_ version: ServerTLSSettings.TLSProtocol?) -> TLSParametersMessage.TlsProtocol? {
-        switch version {
-        // Older versions are broken; who asks for one was warned and gets the oldest that is not.
-        case .v1_0, .v1_1, .v1_2: .tlsv12
-        case .v1_3: .tlsv13
-        case .auto, nil: nil
-        }
-    }
-
-    /// Istio's list without 3DES, which no current library offers; other names were warned about on admission.
-    private static let knownSuites: Set<String> = [
-        "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
-        "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305",
-        "ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA", "ECDHE-RSA-AES256-SHA",
-        "AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA", "AES256-SHA",
-    ]
 }

@@ -22,12 +22,12 @@ struct SidecarTunnels {
     func targets(to service: MeshService, port: MeshPort, ledger: inout Ledger) -> [(cluster: String, weight: Int)] {
         if let routing = rules.governing(service.hostname) {
             if port.portProtocol.isTLS,
-                let rule = tlsRule(of: routing, serverName: service.hostname, port: port.number)
+                let rule = tlsRule(of: routing, service: service, port: port.number)
             {
                 ledger.use(routing.source)
                 return resolve(rule.route, port: port.number, source: routing.source, ledger: &ledger)
             }
-            if !port.portProtocol.isHTTP, let rule = tcpRule(of: routing, port: port.number) {
+            if !port.portProtocol.isHTTP, let rule = tcpRule(of: routing, service: service, port: port.number) {
                 ledger.use(routing.source)
                 return resolve(rule.route, port: port.number, source: routing.source, ledger: &ledger)
             }
@@ -72,7 +72,10 @@ struct SidecarTunnels {
         var taken: Set<String> = []
         for routing in rules.all {
             for rule in routing.tls {
-                for match in rule.match where applies(match, port: match.port.map(Int.init) ?? only ?? 443) {
+                for match in rule.match
+                where applies(match, port: match.port.map(Int.init) ?? only ?? 443)
+                    && Self.holds(match.destinationSubnets, services.first { routing.hosts.contains($0.hostname) })
+                {
                     let number = match.port.map(Int.init) ?? only ?? 443
                     if let only, only != number { continue }
                     let names = match.sniHosts.map { $0.lowercased() }.filter { taken.insert($0).inserted }
@@ -103,17 +106,28 @@ struct SidecarTunnels {
 
     // MARK: Rules
 
-    private func tlsRule(of routing: RoutingRules, serverName: String, port: Int) -> TLSRoute? {
-        let name = HostPattern(serverName)
+    private func tlsRule(of routing: RoutingRules, service: MeshService, port: Int) -> TLSRoute? {
+        let name = HostPattern(service.hostname)
         return routing.tls.first { rule in
             rule.match.contains { match in
-                applies(match, port: port)
+                applies(match, port: port) && Self.holds(match.destinationSubnets, service)
                     && match.sniHosts.contains { name.isSubset(of: HostPattern($0.lowercased())) }
             }
         }
     }
 
-    private func tcpRule(of routing: RoutingRules, port: Int) -> TCPRoute? {
+    /// An app names the service it wants: the addresses it would have asked for are the service's own.
+    private static func holds(_ subnets: [String], _ service: MeshService?) -> Bool {
+        if subnets.isEmpty { return true }
+        let blocks = subnets.compactMap { CIDR($0) }
+        return (service?.addresses ?? []).contains { text in
+            guard let address = CIDR(text) else { return false }
+            return blocks.contains { $0.prefixLength <= address.prefixLength && $0.contains(address.network) }
+        }
+    }
+
+    /// Rules for callers' addresses are for gateways: behind a sidecar there is one caller.
+    private func tcpRule(of routing: RoutingRules, service: MeshService, port: Int) -> TCPRoute? {
         routing.tcp.first { rule in
             rule.match.isEmpty
                 || rule.match.contains { match in
@@ -121,6 +135,7 @@ struct SidecarTunnels {
                         && (match.gateways.isEmpty || match.gateways.contains("mesh"))
                         && Labels.contains(node.labels, all: match.sourceLabels)
                         && (match.sourceNamespace == nil || match.sourceNamespace == node.namespace)
+                        && match.sourceSubnet == nil && Self.holds(match.destinationSubnets, service)
                 }
         }
     }

@@ -10,6 +10,8 @@ internal import XDS
 struct TLSMaterial {
     /// Where Debian keeps the certificate authorities everyone trusts.
     static let systemTrust = "/etc/ssl/certs/ca-certificates.crt"
+    /// No Secret can have this name.
+    static let ticketSecret = "session-tickets"
 
     let mesh: MeshSnapshot
     let node: ProxyNode
@@ -51,10 +53,19 @@ struct TLSMaterial {
         combined.defaultValidationContext = Self.names(peerNames, kind: .uri)
         combined.validationContextSdsSecretConfig = reference("ROOTCA")
         common.combinedValidationContext = combined
-        common.tlsParams.tlsMinimumProtocolVersion = .tlsv12
-        common.tlsParams.tlsMaximumProtocolVersion = .tlsv13
+        common.tlsParams = TLSParameters.mesh(mesh.settings)
         common.alpnProtocols = alpn
         return common
+    }
+
+    /// The keys of session tickets, when the control plane gives any: shared by every worker, restart and replica.
+    func sessionTickets(_ tls: inout DownstreamTLS, ledger: inout Ledger) {
+        guard node.isGateway, !mesh.inputs.ticketKeys.isEmpty else { return }
+        var secret = SecretMessage()
+        secret.name = Self.ticketSecret
+        secret.sessionTicketKeys.keys = mesh.inputs.ticketKeys.map { Wire.inline($0) }
+        ledger.deliver(secret)
+        tls.sessionTicketKeysSdsSecretConfig = reference(Self.ticketSecret)
     }
 
     /// Both SAN fields: Envoy uses the typed one only, gRPC the old one only.
@@ -122,14 +133,11 @@ struct TLSMaterial {
             let message = "no CA bundle (ca.crt) in secret \(name) or \(name)-cacert"
             throw Missing(reason: own == nil && other == nil ? .secretMissing : .secretInvalid, message: message)
         }
-        guard found.secret.spec.revocationList == nil else {
-            // Without the list revoked certificates would pass.
-            throw Missing(reason: .notSupported, message: "the revocation list of secret \(name) cannot be enforced")
-        }
         let base = own?.sdsName ?? "kubernetes://\(name)"
         var message = SecretMessage()
         message.name = base.hasSuffix("-cacert") ? base : base + "-cacert"
         message.validationContext.trustedCa = Wire.inline(bundle)
+        if let list = found.secret.spec.revocationList { message.validationContext.crl = Wire.inline(list) }
         ledger.deliver(message)
         return reference(message.name)
     }
@@ -174,6 +182,9 @@ struct TLSMaterial {
         ledger.deliver(message)
         return reference(message.name)
     }
+
+    /// A revocation list is no secret: it stands where it is used.
+    func revocationFile(_ path: String) throws(Missing) -> Core.DataSource { Wire.inline(try file(path)) }
 
     private func file(_ path: String) throws(Missing) -> [UInt8] {
         if let content = mesh.inputs.files[path] { return content }

@@ -1,3 +1,4 @@
+internal import Base
 internal import Foundation
 internal import SwiftProtobuf
 internal import XDS
@@ -123,6 +124,20 @@ enum Wire {
 
     /// The metadata key of what Envoy has no field for; our proxies read it, Envoy lets it be.
     static let ownKey = "gatehouse"
+
+    static var rawBuffer: Core.TransportSocket {
+        var socket = Core.TransportSocket()
+        socket.name = "envoy.transport_sockets.raw_buffer"
+        socket.typedConfig = any(Envoy_Extensions_TransportSockets_RawBuffer_V3_RawBuffer())
+        return socket
+    }
+
+    static func range(_ block: CIDR) -> Envoy_Config_Core_V3_CidrRange {
+        var range = Envoy_Config_Core_V3_CidrRange()
+        range.addressPrefix = block.network.description
+        range.prefixLen = uint(block.prefixLength)
+        return range
+    }
 
     static func metadata(_ namespace: String, _ fields: [String: String]) -> Core.Metadata {
         var values = Google_Protobuf_Struct()

@@ -77,6 +77,8 @@ public final class Connection: EventSource {
     ///   - tls: a client context and the name to send as SNI (nil for none); the handshake runs before `onOpen`.
     ///   - timeout: covers connecting and the handshake.
     ///   - source: local address to bind, when the peer is of the same family.
+    ///   - resumption: stored TLS sessions of this peer; new ones go there.
+    ///   - preamble: bytes that precede everything else on the wire, TLS included (a PROXY protocol header).
     /// - Throws: `SocketError` when no socket could be made, or a unix path has no listener.
     public static func connect(
         to address: NetworkAddress,
@@ -84,6 +86,8 @@ public final class Connection: EventSource {
         tls: (context: TLSContext, serverName: String?)? = nil,
         timeout: Duration = .seconds(10),
         from source: IPAddress? = nil,
+        resumption: TLSResumption? = nil,
+        preamble: [UInt8] = [],
         handler: ConnectionHandler
     ) throws(SocketError) -> Connection {
         var pending: Int32 = 0
@@ -94,7 +98,17 @@ public final class Connection: EventSource {
         let connection = Connection(descriptor: descriptor, loop: loop, phase: .connecting)
         if case .ip(let peer) = address { connection.peerAddress = peer }
         connection.handler = handler
-        if let tls { connection.tls = TLSSession(context: tls.context, serverName: tls.serverName, loop: loop) }
+        preamble.withUnsafeBufferPointer { bytes in
+            if let start = bytes.baseAddress, !bytes.isEmpty { connection.output.append(start, bytes.count) }
+        }
+        if let tls {
+            connection.tls = TLSSession(
+                context: tls.context,
+                serverName: tls.serverName,
+                loop: loop,
+                resumption: resumption
+            )
+        }
         try loop.add(connection)
         connection.setDeadline(after: timeout, reason: .connectTimedOut)
         return connection

@@ -1,6 +1,6 @@
 internal import COpenSSL
 
-/// What a verified peer showed of itself, for principals, policies and `x-forwarded-client-cert`.
+/// What a peer showed of itself, for principals, policies and `x-forwarded-client-cert`.
 public struct PeerCertificate: Sendable {
     /// RFC 2253 form, as Envoy prints it: `CN=client,O=Example`.
     public var subject = ""
@@ -16,10 +16,15 @@ public struct PeerCertificate: Sendable {
     /// Seconds since 1970; nil when the certificate's date is unreadable.
     public var notAfter: Int64?
 
-    /// The first URI name, which is the SPIFFE id of a mesh peer.
-    public var principal: String? { uriSANs.first }
+    /// False only where the configuration accepts peers that fail: the names above are then their owner's claim and
+    /// prove nothing.
+    public var isVerified = true
 
-    init(_ certificate: OpaquePointer, chain: OpaquePointer?, isServer: Bool) {
+    /// The first URI name, which is the SPIFFE id of a mesh peer; nil when it is not verified.
+    public var principal: String? { isVerified ? uriSANs.first : nil }
+
+    init(_ certificate: OpaquePointer, chain: OpaquePointer?, isServer: Bool, isVerified: Bool) {
+        self.isVerified = isVerified
         subject = PeerCertificate.text { bio in
             _ = gh_tls_print_name(bio, X509_get_subject_name(certificate))
         }

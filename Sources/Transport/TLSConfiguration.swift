@@ -3,11 +3,30 @@ public struct TLSIdentity: Equatable, Sendable {
     /// Leaf first, then intermediates.
     public var certificateChain: [UInt8]
     public var privateKey: [UInt8]
+    /// A DER OCSP response about the leaf, shown to clients that ask for one (RFC 6066 §8). Left out once its
+    /// `nextUpdate` has passed: a stale answer is worse than none.
+    public var ocspStaple: [UInt8]?
 
-    public init(certificateChain: [UInt8], privateKey: [UInt8]) {
+    public init(certificateChain: [UInt8], privateKey: [UInt8], ocspStaple: [UInt8]? = nil) {
         self.certificateChain = certificateChain
         self.privateKey = privateKey
+        self.ocspStaple = ocspStaple
     }
+}
+
+/// A test of a name that this room cannot write down, such as a regular expression. Equal when `pattern` is.
+public struct NameTest: Hashable, Sendable {
+    public var pattern: String
+    public var accepts: @Sendable (UnsafeRawBufferPointer) -> Bool
+
+    public init(pattern: String, accepts: @escaping @Sendable (UnsafeRawBufferPointer) -> Bool) {
+        self.pattern = pattern
+        self.accepts = accepts
+    }
+
+    public static func == (a: Self, b: Self) -> Bool { a.pattern == b.pattern }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(pattern) }
 }
 
 /// A rule that one subject alternative name of the peer must meet.
@@ -18,6 +37,7 @@ public struct SANMatcher: Hashable, Sendable {
         case prefix([UInt8])
         case suffix([UInt8])
         case contains([UInt8])
+        case passing(NameTest)
     }
 
     public var kind: Kind
@@ -60,6 +80,8 @@ public struct SANMatcher: Hashable, Sendable {
             return (0...(name.count - text.count)).contains { start in
                 SANMatcher.equal(UnsafeRawBufferPointer(rebasing: name[start..<(start + text.count)]), text, folds)
             }
+        case .passing(let test):
+            return test.accepts(name)
         }
     }
 
@@ -71,10 +93,23 @@ public struct SANMatcher: Hashable, Sendable {
 }
 
 public enum TLSVersion: Int, Comparable, Sendable {
+    /// Broken (RFC 8996); only for peers that cannot be renewed, and only when asked for.
+    case tls10 = 0
+    case tls11 = 1
     case tls12 = 2
     case tls13 = 3
 
     public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+}
+
+/// Session tickets of a server (RFC 5077, RFC 8446 §4.6.1). A ticket is good only where certificate, client
+/// authorities and every other rule about the peer are what they were when it was made.
+public enum SessionTickets: Hashable, Sendable {
+    /// Under keys that this process makes and renews.
+    case automatic
+    case off
+    /// Under shared keys: the first makes tickets, all of them open them. At least 32 bytes each.
+    case keys([[UInt8]])
 }
 
 /// Everything a `TLSContext` is made of. A value; files are read and secrets resolved by whoever fills it in.
@@ -98,19 +133,34 @@ public struct TLSConfiguration: Sendable {
     public var peerVerification: PeerVerification
     /// One of these must match one of the peer's subject alternative names. Empty: any verified peer.
     public var subjectAltNames: [SANMatcher] = []
+    /// SHA-256 of the DER certificates, and of the DER public keys, that the peer's leaf must be one of when either
+    /// list has entries (Envoy: a match in one of the lists is enough).
+    public var certificatePins: [[UInt8]] = []
+    public var publicKeyPins: [[UInt8]] = []
+    /// PEM bundle of revocation lists. When there is one, every certificate of a peer's chain needs a list of its
+    /// issuer that is in date and does not name it.
+    public var revocationLists: [UInt8]?
+    /// A verified chain may have expired.
+    public var allowsExpired = false
+    /// The peer's chain is looked at but need not verify (Envoy: `ACCEPT_UNTRUSTED`).
+    public var acceptsUntrusted = false
     public var minimumVersion = TLSVersion.tls12
     public var maximumVersion = TLSVersion.tls13
     /// OpenSSL names, colon separated, for TLS 1.2. Nil: forward-secret AEAD suites.
     public var cipherSuites: String?
-    /// Colon separated. Nil: `X25519:P-256:P-384`.
+    /// Colon separated, in order of preference. Nil: `X25519:P-256:P-384`.
     public var curves: String?
     /// In order of preference, such as `["h2", "http/1.1"]`. Empty: no ALPN.
     public var applicationProtocols: [String] = []
     /// Server: a client whose ALPN list has none of ours gets the alert `no_application_protocol` (RFC 7301 §3.2)
     /// instead of a connection without ALPN. A client that sends no ALPN is served either way.
     public var refusesUnknownProtocols = false
-    /// Server: resumption by tickets, valid in this context only.
-    public var hasSessionTickets = true
+    /// Server: how sessions are resumed.
+    public var tickets = SessionTickets.automatic
+    /// How long a session may be resumed.
+    public var sessionLifetime = Duration.seconds(2 * 3600)
+    /// Colon separated OpenSSL names, in order of preference. Nil: the library's.
+    public var signatureAlgorithms: String?
 
     public init(role: Role) {
         self.role = role

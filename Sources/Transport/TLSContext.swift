@@ -3,7 +3,7 @@ internal import COpenSSL
 
 /// A compiled TLS configuration, for many sessions on any number of loops.
 ///
-/// Each context has ticket keys and a session-id context of its own, so a session is never resumed under another
+/// Sessions are bound to certificates and rules about the peer (`binding`), so one is never resumed under another
 /// client-certificate policy than the one it was made under.
 ///
 /// `@unchecked Sendable`: every field is set in `init` and never changes; OpenSSL counts references to an SSL_CTX and
@@ -11,6 +11,11 @@ internal import COpenSSL
 public final class TLSContext: @unchecked Sendable {
     public let configuration: TLSConfiguration
     let raw: OpaquePointer
+    /// Server role, unless resumption is off.
+    private(set) var ticketKeys: TicketKeys?
+    /// Looked up once: by name it would be searched for with every ticket.
+    let ticketCipher: OpaquePointer?
+    private(set) var staples = TLSStaples()
     /// ALPN list in wire form: length-prefixed names.
     private let wireProtocols: UnsafeMutableBufferPointer<UInt8>
 
@@ -32,6 +37,8 @@ public final class TLSContext: @unchecked Sendable {
         }
         wireProtocols = .allocate(capacity: wire.count)
         _ = wireProtocols.initialize(fromContentsOf: wire)
+        let isServer = configuration.role == .server
+        ticketCipher = isServer ? EVP_CIPHER_fetch(nil, "AES-256-CBC", nil) : nil
         try applyBasics()
         try applyIdentities()
         try applyVerification()
@@ -40,30 +47,49 @@ public final class TLSContext: @unchecked Sendable {
 
     deinit {
         SSL_CTX_free(raw)
+        EVP_CIPHER_free(ticketCipher)
         wireProtocols.deallocate()
     }
 
     private func applyBasics() throws(TLSConfigurationError) {
         gh_tls_set_app_data(raw, Unmanaged.passUnretained(self).toOpaque())
-        _ = gh_tls_set_mode(raw, gh_tls_mode_release | gh_tls_mode_moving)
-        gh_tls_set_options(raw, gh_tls_no_renegotiation | gh_tls_no_compression | gh_tls_server_preference)
-        let least = configuration.minimumVersion == .tls13 ? gh_tls_1_3 : gh_tls_1_2
-        let most = configuration.maximumVersion == .tls13 ? gh_tls_1_3 : gh_tls_1_2
+        _ = gh_tls_set_mode(raw, gh_tls_mode_release | gh_tls_mode_moving | gh_tls_mode_no_chain)
+        gh_tls_set_options(
+            raw,
+            gh_tls_no_renegotiation | gh_tls_no_compression | gh_tls_server_preference | gh_tls_prefer_chacha
+        )
+        // What versions below 1.2 sign with is beneath every other security level (OpenSSL 3.0).
+        if configuration.minimumVersion < .tls12 { SSL_CTX_set_security_level(raw, 0) }
         guard configuration.minimumVersion <= configuration.maximumVersion,
-            gh_tls_set_min_version(raw, least) == 1, gh_tls_set_max_version(raw, most) == 1
+            gh_tls_set_min_version(raw, TLSContext.number(configuration.minimumVersion)) == 1,
+            gh_tls_set_max_version(raw, TLSContext.number(configuration.maximumVersion)) == 1
         else { throw TLSContext.failure("protocol versions") }
         let suites = configuration.cipherSuites ?? TLSContext.defaultSuites
         guard SSL_CTX_set_cipher_list(raw, suites) == 1 else { throw TLSContext.failure("cipher suites") }
         guard gh_tls_set_groups(raw, configuration.curves ?? "X25519:P-256:P-384") == 1 else {
             throw TLSContext.failure("curves")
         }
-        gh_tls_session_cache(raw, 0)
-        if configuration.role == .server {
-            var context = [UInt8](repeating: 0, count: 16)
-            RAND_bytes(&context, 16)
-            SSL_CTX_set_session_id_context(raw, context, 16)
-            SSL_CTX_set_num_tickets(raw, configuration.hasSessionTickets ? 1 : 0)
-            if !configuration.hasSessionTickets { gh_tls_set_options(raw, gh_tls_no_ticket) }
+        if let names = configuration.signatureAlgorithms {
+            guard gh_tls_set_signatures(raw, names) == 1, gh_tls_set_client_signatures(raw, names) == 1 else {
+                throw TLSContext.failure("signature algorithms")
+            }
+        }
+        guard configuration.role == .server else {
+            gh_tls_session_cache(raw, gh_tls_cache_client)
+            SSL_CTX_sess_set_new_cb(raw, keepSession)
+            return
+        }
+        let binding = TLSContext.binding(of: configuration)
+        if configuration.tickets != .off { ticketKeys = TicketKeys(configuration.tickets, binding: binding) }
+        applyResumption(binding: binding)
+    }
+
+    private static func number(_ version: TLSVersion) -> Int32 {
+        switch version {
+        case .tls10: gh_tls_1_0
+        case .tls11: gh_tls_1_1
+        case .tls12: gh_tls_1_2
+        case .tls13: gh_tls_1_3
         }
     }
 
@@ -91,33 +117,9 @@ public final class TLSContext: @unchecked Sendable {
             guard SSL_CTX_use_PrivateKey(raw, key) == 1, SSL_CTX_check_private_key(raw) == 1 else {
                 throw TLSContext.failure("private key does not belong to the certificate")
             }
+            if let staple = identity.ocspStaple { try staples.add(staple, about: leaf) }
         }
-    }
-
-    private func applyVerification() throws(TLSConfigurationError) {
-        let mode: Int32
-        switch configuration.peerVerification {
-        case .none: mode = gh_tls_verify_none
-        case .optional: mode = gh_tls_verify_peer
-        case .required: mode = gh_tls_verify_require
-        }
-        SSL_CTX_set_verify(raw, mode, configuration.peerVerification == .none ? nil : verifyPeer)
-        SSL_CTX_set_verify_depth(raw, 10)
-        guard configuration.peerVerification != .none else { return }
-        guard let bundle = configuration.trustedCertificates else {
-            if configuration.role == .client { SSL_CTX_set_default_verify_paths(raw) }
-            return
-        }
-        let roots = try TLSContext.certificates(in: bundle, what: "trust bundle")
-        defer { for certificate in roots { X509_free(certificate) } }
-        guard !roots.isEmpty else { throw TLSConfigurationError("trust bundle: no certificate in it") }
-        let store = SSL_CTX_get_cert_store(raw)
-        // An intermediate in the bundle is an anchor of its own.
-        X509_STORE_set_flags(store, UInt(X509_V_FLAG_PARTIAL_CHAIN))
-        for certificate in roots {
-            guard X509_STORE_add_cert(store, certificate) == 1 else { throw TLSContext.failure("trust bundle") }
-            if configuration.role == .server { SSL_CTX_add_client_CA(raw, certificate) }
-        }
+        if !staples.isEmpty { gh_tls_on_status(raw, showStaple) }
     }
 
     private func applyProtocols() {
@@ -147,16 +149,6 @@ public final class TLSContext: @unchecked Sendable {
             i += 1 + length
         }
         return nil
-    }
-
-    /// Whether the leaf certificate carries a name that one of the configured rules accepts.
-    fileprivate func acceptsNames(of certificate: OpaquePointer?) -> Bool {
-        if configuration.subjectAltNames.isEmpty { return true }
-        var isAccepted = false
-        PeerCertificate.forEachName(of: certificate) { kind, bytes in
-            if !isAccepted { isAccepted = configuration.subjectAltNames.contains { $0.matches(kind, bytes) } }
-        }
-        return isAccepted
     }
 
     // MARK: PEM
@@ -208,14 +200,4 @@ private func selectProtocol(
         return SSL_TLSEXT_ERR_OK
     }
     return context.configuration.refusesUnknownProtocols ? SSL_TLSEXT_ERR_ALERT_FATAL : SSL_TLSEXT_ERR_NOACK
-}
-
-/// OpenSSL has judged the chain; what is left for the leaf are the names.
-private func verifyPeer(_ isGood: Int32, _ store: OpaquePointer?) -> Int32 {
-    guard isGood == 1, X509_STORE_CTX_get_error_depth(store) == 0 else { return isGood }
-    guard let ssl = gh_tls_of_store(store), let data = gh_tls_app_data(SSL_get_SSL_CTX(ssl)) else { return 0 }
-    let context = Unmanaged<TLSContext>.fromOpaque(data).takeUnretainedValue()
-    if context.acceptsNames(of: X509_STORE_CTX_get_current_cert(store)) { return 1 }
-    X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH)
-    return 0
 }

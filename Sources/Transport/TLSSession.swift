@@ -36,10 +36,16 @@ public final class TLSSession {
 
     public var isEstablished: Bool { state == .established }
 
-    /// - Parameter serverName: client role: sent as SNI unless it is empty or an address.
-    init(context: TLSContext, serverName: String?, loop: EventLoop) {
+    /// Where a client's sessions come from and go to.
+    fileprivate let resumption: TLSResumption?
+
+    /// - Parameters:
+    ///   - serverName: client role: sent as SNI unless it is empty or an address.
+    ///   - resumption: client role: the endpoint's stored sessions.
+    init(context: TLSContext, serverName: String?, loop: EventLoop, resumption: TLSResumption? = nil) {
         self.context = context
         self.loop = loop
+        self.resumption = resumption
         raw = SSL_new(context.raw)
         guard let raw else {
             state = .failed
@@ -55,6 +61,10 @@ public final class TLSSession {
             SSL_set_connect_state(raw)
             if let serverName, !serverName.isEmpty, IPAddress(serverName) == nil {
                 _ = gh_tls_set_server_name(raw, serverName)
+            }
+            if let resumption {
+                gh_tls_set_own(raw, Unmanaged.passUnretained(self).toOpaque())
+                resumption.use(for: raw)
             }
         }
     }
@@ -101,7 +111,7 @@ public final class TLSSession {
 
     public var isResumed: Bool { gh_tls_is_resumed(raw) != 0 }
 
-    /// The peer's verified certificate; nil when it showed none.
+    /// The peer's certificate, verified unless it says otherwise; nil when it showed none.
     public var peerCertificate: PeerCertificate? {
         if isPeerKnown { return cachedPeer }
         guard let raw, isEstablished else { return nil }
@@ -110,7 +120,8 @@ public final class TLSSession {
             cachedPeer = PeerCertificate(
                 certificate,
                 chain: SSL_get_peer_cert_chain(raw),
-                isServer: SSL_is_server(raw) == 1
+                isServer: SSL_is_server(raw) == 1,
+                isVerified: SSL_get_verify_result(raw) == X509_V_OK
             )
             X509_free(certificate)
         }
@@ -130,6 +141,8 @@ public final class TLSSession {
         }
         if SSL_get_error(raw, result) == SSL_ERROR_WANT_READ { return .needsInput }
         state = .failed
+        // A session that was refused is not tried again.
+        resumption?.forget()
         let verdict = SSL_get_verify_result(raw)
         let code = ERR_get_error()
         if verdict != X509_V_OK, let text = X509_verify_cert_error_string(verdict) {
@@ -180,6 +193,15 @@ public final class TLSSession {
         BIO_meth_set_ctrl(made, controlCipher)
         return made
     }()
+}
+
+/// A client's session is complete, or a ticket has come. 1: the reference is ours now.
+func keepSession(_ ssl: OpaquePointer?, _ session: OpaquePointer?) -> Int32 {
+    guard let ssl, let session, let data = gh_tls_own(ssl) else { return 0 }
+    let own = Unmanaged<TLSSession>.fromOpaque(data).takeUnretainedValue()
+    guard let resumption = own.resumption else { return 0 }
+    resumption.keep(session)
+    return 1
 }
 
 private func readCipher(_ bio: OpaquePointer?, _ p: UnsafeMutablePointer<CChar>?, _ n: Int32) -> Int32 {

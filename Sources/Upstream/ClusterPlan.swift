@@ -14,6 +14,8 @@ public final class ClusterPlan: Sendable {
         public let setsSNIFromEndpoint: Bool
         public let setsSNIFromHost: Bool
         public let validatesSNI: Bool
+        /// TLS sessions kept per endpoint and server name for resumption.
+        public let sessionsMax: Int
 
         public init(
             context: TLSContext?,
@@ -22,7 +24,8 @@ public final class ClusterPlan: Sendable {
             sni: String,
             setsSNIFromEndpoint: Bool,
             setsSNIFromHost: Bool,
-            validatesSNI: Bool
+            validatesSNI: Bool,
+            sessionsMax: Int
         ) {
             self.context = context
             self.configuration = configuration
@@ -31,6 +34,7 @@ public final class ClusterPlan: Sendable {
             self.setsSNIFromEndpoint = setsSNIFromEndpoint
             self.setsSNIFromHost = setsSNIFromHost
             self.validatesSNI = validatesSNI
+            self.sessionsMax = sessionsMax
         }
     }
 
@@ -50,6 +54,8 @@ public final class ClusterPlan: Sendable {
     public let assignment: ClusterLoadAssignment?
     public let tls: TLS?
     public let socketMatches: [SocketMatch]
+    /// Version of the PROXY header in front of every connection; nil: none.
+    public let proxyHeader: ProxyHeaderVersion?
     /// Equal identities of two configurations mean: same cluster, same secrets; the runtime keeps its pools.
     public let identity: String
     /// Identity of the endpoints alone.
@@ -67,6 +73,7 @@ public final class ClusterPlan: Sendable {
         assignment: ClusterLoadAssignment?,
         tls: TLS?,
         socketMatches: [SocketMatch],
+        proxyHeader: ProxyHeaderVersion? = nil,
         identity: String,
         assignmentIdentity: String,
         replacing old: ClusterPlan? = nil
@@ -76,6 +83,7 @@ public final class ClusterPlan: Sendable {
         self.assignment = assignment
         self.tls = tls
         self.socketMatches = socketMatches
+        self.proxyHeader = proxyHeader
         self.identity = identity
         self.assignmentIdentity = assignmentIdentity
         let isChecked = !cluster.healthChecks.isEmpty

@@ -144,6 +144,8 @@ extension ClusterRuntime {
         if host.shared != nil { plan.shared?.leave(host.key) }
         for pool in host.pools { pool.closeIdle() }
         host.pools = []
+        for pool in host.proxiedPools.values { pool.closeIdle() }
+        host.proxiedPools = [:]
     }
 
     func rebalance() {

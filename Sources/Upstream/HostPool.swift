@@ -33,6 +33,9 @@ public final class HostPool: ClientConnectionDelegate {
     let version: ClientOptions.Version
     private let options: ClientOptions
     private let tls: (context: TLSContext, serverName: String?)?
+    private let resumption: TLSResumption?
+    /// In front of every connection: a PROXY header, or nothing.
+    private let preamble: [UInt8]
     private let missingSecret: String?
     private let idleTimeout: Duration?
     /// Connections older than this carry no further requests.
@@ -48,7 +51,7 @@ public final class HostPool: ClientConnectionDelegate {
     private var isKnownHTTP1 = false
     private var clock: IdleClock?
 
-    init(host: UpstreamHost, serverName: String, version: ClientOptions.Version) {
+    init(host: UpstreamHost, serverName: String, version: ClientOptions.Version, origin: ProxyOrigin? = nil) {
         self.host = host
         self.serverName = serverName
         self.version = version
@@ -76,9 +79,13 @@ public final class HostPool: ClientConnectionDelegate {
         }
         if case .socket(let local) = settings.bindAddress { options.source = local.address }
         self.options = options
-        idleTimeout = settings.http.idleTimeout.flatMap { $0 > .zero ? $0 : nil }
         ageMax = settings.http.connectionDurationMax.flatMap { $0 > .zero ? $0 : nil }
+        let idle = settings.http.idleTimeout.flatMap { $0 > .zero ? $0 : nil }
+        idleTimeout =
+            origin == nil ? idle : min(idle ?? UpstreamHost.proxiedIdleTimeout, UpstreamHost.proxiedIdleTimeout)
+        preamble = cluster.plan.proxyHeader.map { ProxyOrigin.header(origin, version: $0) } ?? []
         (tls, missingSecret) = Self.tls(of: host, serverName: serverName)
+        resumption = host.tls.map { TLSResumption(capacity: $0.sessionsMax) }
         super.init()
     }
 
@@ -166,6 +173,8 @@ public final class HostPool: ClientConnectionDelegate {
                 loop: cluster.environment.loop,
                 tls: tls,
                 options: options,
+                resumption: resumption,
+                preamble: preamble,
                 delegate: self
             )
             cluster.keepAlive(connection.transport)

@@ -8,12 +8,14 @@ extension ClusterRuntime {
     /// - Parameters:
     ///   - requestHost: the request's authority, for clusters whose SNI follows it; used only then.
     ///   - isHTTP2: what the downstream speaks, for clusters that follow it.
+    ///   - origin: the client to announce, for clusters that do (`announcesClient`).
     public func pool(
         of host: UpstreamHost,
         requestHost: UnsafeRawBufferPointer,
-        isHTTP2: Bool
+        isHTTP2: Bool,
+        origin: ProxyOrigin? = nil
     ) -> HostPool {
-        if let only = host.pools.first, host.hasFixedPool { return only }
+        if let only = host.pools.first, host.hasFixedPool, origin == nil { return only }
         let version: ClientOptions.Version =
             switch plan.cluster.http.version {
             case .http1: .http1
@@ -22,6 +24,7 @@ extension ClusterRuntime {
             case .sameAsDownstream: isHTTP2 ? .http2 : .http1
             }
         let name = host.serverName(requestHost: requestHost)
+        if let origin { return host.proxiedPool(origin: origin, serverName: name, version: version) }
         if let pool = host.pools.first(where: { $0.version == version && $0.serverName == name }) { return pool }
         // Names come from requests: without a bound, whoever invents names would own a connection for each.
         if host.pools.count >= 64 {
@@ -32,6 +35,9 @@ extension ClusterRuntime {
         host.pools.append(pool)
         return pool
     }
+
+    /// Connections to this cluster begin with a PROXY header that names the client.
+    public var announcesClient: Bool { plan.proxyHeader != nil }
 
     /// Counts a request in; false when the request limit is met. Paired with `endRequest`.
     public func beginRequest(on host: UpstreamHost) -> Bool {

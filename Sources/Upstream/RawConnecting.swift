@@ -13,13 +13,20 @@ extension ClusterRuntime {
 
     /// Opens a connection of its own to `host`, under the cluster's TLS, limits and connect timeout. `handler` is told
     /// `onOpen` or `onClose`. Paired with `endRaw` unless the answer is `.overflow` or `.failed`.
-    public func connectRaw(to host: UpstreamHost, handler: ConnectionHandler) -> RawConnect {
+    ///
+    /// - Parameter origin: the client, for clusters that announce it.
+    public func connectRaw(
+        to host: UpstreamHost,
+        origin: ProxyOrigin? = nil,
+        handler: ConnectionHandler
+    ) -> RawConnect {
         guard breaker.mayConnect else {
             statistics.pointee.connectionOverflow &+= 1
             return .overflow
         }
         let name = host.serverName(requestHost: UnsafeRawBufferPointer(start: nil, count: 0))
         let (tls, missing) = HostPool.tls(of: host, serverName: name)
+        if let plan = host.tls, host.resumption == nil { host.resumption = TLSResumption(capacity: plan.sessionsMax) }
         if let missing { return .failed(ConnectFailure(reason: .noTLSMaterial, detail: Array(missing.utf8))) }
         do throws(SocketError) {
             let connection = try Connection.connect(
@@ -27,6 +34,8 @@ extension ClusterRuntime {
                 loop: environment.loop,
                 tls: tls,
                 timeout: plan.cluster.connectTimeout,
+                resumption: host.resumption,
+                preamble: plan.proxyHeader.map { ProxyOrigin.header(origin, version: $0) } ?? [],
                 handler: handler
             )
             keepAlive(connection)

@@ -33,6 +33,10 @@ public final class UpstreamHost: BalancedHost {
     var checkPort: UInt16?
     var checkHostname = ""
     var currentWeight: Int64 = 0
+    /// Pools whose connections begin with a PROXY header, by the client it names.
+    var proxiedPools: [ProxiedPoolKey: HostPool] = [:]
+    /// TLS sessions of connections that carry bytes; HTTP pools keep their own.
+    var resumption: TLSResumption?
     /// No longer in the configuration; serves what it has in flight.
     var isRemoved = false
 

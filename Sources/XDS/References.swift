@@ -39,7 +39,10 @@ public struct References: Hashable, Sendable {
 
     mutating func add(_ listener: Listener) {
         for chain in listener.filterChains + [listener.defaultFilterChain].compactMap({ $0 }) {
-            if let tls = chain.tls { add(tls.settings) }
+            if let tls = chain.tls {
+                add(tls.settings)
+                if case .secret(let name) = tls.tickets { secrets.insert(name) }
+            }
             switch chain.terminal {
             case .http(let manager):
                 switch manager.routes {

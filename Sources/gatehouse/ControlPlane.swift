@@ -32,6 +32,7 @@ final class ControlPlane: Sendable {
     private let authority: CertificateAuthority
     private let credentials: AdminCredentials
     private let mesh: MeshState
+    private let tickets: TicketKeyFile
     private let registrations: Registrations
     private let status: ProgrammedStatus
     private let scrape: MetricsMerge
@@ -51,10 +52,12 @@ final class ControlPlane: Sendable {
         authority = try CertificateAuthority.open(in: directory + "/ca", at: now)
         try PrivateFile.write(authority.trustBundle.pem, to: directory + "/root-cert.pem")
         credentials = try AdminCredentials.open(directory, names: settings.adminNames, at: now)
+        tickets = try TicketKeyFile(path: directory + "/ticket-keys", now: now)
         mesh = MeshState(
             store: store,
             resourceRoot: settings.resourceRoot,
-            trustBundle: Array(authority.trustBundle.pem.utf8)
+            trustBundle: Array(authority.trustBundle.pem.utf8),
+            ticketKeys: tickets.keys
         )
         registrations = Registrations(store: store, admission: admission)
         status = ProgrammedStatus(store: store, admission: admission)
@@ -70,6 +73,7 @@ final class ControlPlane: Sendable {
         let discovery = discoveryServer()
         let scheduler = PushScheduler { await discovery.push() }
         follow(scheduler)
+        renewTickets(scheduler)
         self.scheduler.withLock { $0 = scheduler }
         var calls = GRPCServer()
         discovery.register(on: &calls)
@@ -189,6 +193,29 @@ final class ControlPlane: Sendable {
         Task { [self] in
             do { try await Task.sleep(for: Registrations.grace) } catch { return }
             if await mesh.forget(gateway) { await scheduler.withLock({ $0 })?.changed() }
+        }
+    }
+
+    /// Gives gateways a new ticket key whenever the newest is half a day old.
+    private func renewTickets(_ scheduler: PushScheduler) {
+        let mesh = mesh
+        var tickets = tickets
+        Task {
+            while !Task.isCancelled {
+                let wait = max(1, tickets.renewal - Self.now())
+                do {
+                    try await Task.sleep(for: .seconds(wait))
+                    try tickets.renew(now: Self.now())
+                } catch is CancellationError {
+                    return
+                } catch {
+                    Log.warning("no new ticket key: \(error)")
+                    try? await Task.sleep(for: .seconds(60))
+                    continue
+                }
+                await mesh.renewed(ticketKeys: tickets.keys)
+                await scheduler.changed()
+            }
         }
     }
 

@@ -19,16 +19,23 @@ actor MeshState {
     private let store: ResourceStore
     private let resourceRoot: String?
     private let trustBundle: [UInt8]
+    private var ticketKeys: [[UInt8]]
     private var gateways: [String: GatewayWorkload] = [:]
     /// Streams of each gateway that are open.
     private var streams: [String: Int] = [:]
     private var inputsVersion: UInt64 = 0
     private var made: Made?
 
-    init(store: ResourceStore, resourceRoot: String?, trustBundle: [UInt8]) {
+    init(store: ResourceStore, resourceRoot: String?, trustBundle: [UInt8], ticketKeys: [[UInt8]]) {
         self.store = store
         self.resourceRoot = resourceRoot
         self.trustBundle = trustBundle
+        self.ticketKeys = ticketKeys
+    }
+
+    func renewed(ticketKeys: [[UInt8]]) {
+        self.ticketKeys = ticketKeys
+        inputsVersion += 1
     }
 
     /// - Returns: whether the mesh looks different with this gateway.
@@ -78,7 +85,8 @@ actor MeshState {
         let inputs = MeshInputs(
             gateways: gateways.values.sorted { ($0.namespace, $0.name) < ($1.namespace, $1.name) },
             files: resourceRoot.map { ResourceFiles.contents(of: resources, root: $0) } ?? [:],
-            trustBundle: trustBundle
+            trustBundle: trustBundle,
+            ticketKeys: ticketKeys
         )
         let fresh = Made(
             revision: resources.revision,

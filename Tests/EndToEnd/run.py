@@ -18,6 +18,8 @@ import test_command_line  # noqa: F401
 import test_ingress  # noqa: F401
 import test_limits  # noqa: F401
 import test_http1  # noqa: F401
+import test_tls  # noqa: F401
+import test_tcp  # noqa: F401
 import test_egress  # noqa: F401
 import test_api  # noqa: F401
 import test_kubectl  # noqa: F401

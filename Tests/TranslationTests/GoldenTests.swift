@@ -35,6 +35,7 @@ import XDS
         Pair(file: "sidecar-scope", suffix: "sidecar", node: Fixture.sidecar(inbound: inbound)),
         Pair(file: "tunnels", suffix: "ingress", node: Fixture.ingress),
         Pair(file: "tunnels", suffix: "sidecar", node: Fixture.sidecar()),
+        Pair(file: "tls-rules", suffix: "ingress", node: Fixture.ingress),
     ]
 
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -43,8 +44,16 @@ import XDS
     static func translate(_ pair: Pair) throws -> NodeConfiguration {
         let services = try String(contentsOf: folder.appendingPathComponent("services.yaml"), encoding: .utf8)
         let own = try String(contentsOf: folder.appendingPathComponent("\(pair.file).yaml"), encoding: .utf8)
-        let files = ["/certs/tls.crt": Array("CHAIN".utf8), "/certs/tls.key": Array("KEY".utf8)]
-        let inputs = MeshInputs(gateways: Fixture.gateways, files: files, trustBundle: Array("ROOT".utf8))
+        let files = [
+            "/certs/tls.crt": Array("CHAIN".utf8), "/certs/tls.key": Array("KEY".utf8),
+            "/certs/ca.crt": Array("CA".utf8), "/certs/ca.crl": Array("LIST".utf8),
+        ]
+        let inputs = MeshInputs(
+            gateways: Fixture.gateways,
+            files: files,
+            trustBundle: Array("ROOT".utf8),
+            ticketKeys: [[UInt8](repeating: 7, count: 80), [UInt8](repeating: 9, count: 80)]
+        )
         return Translation.translate(try Fixture.mesh(services + "---\n" + own, inputs: inputs), for: pair.node)
     }
 

@@ -75,12 +75,17 @@ public final class ClientConnection: ConnectionHandler {
 
     /// Starts connecting; `onReady` or `onClose` follows.
     ///
+    /// - Parameters:
+    ///   - resumption: stored TLS sessions of the peer; new ones go there.
+    ///   - preamble: bytes in front of everything else on the wire.
     /// - Throws: `SocketError` when no socket could be made, or a unix path has no listener.
     public init(
         to address: NetworkAddress,
         loop: EventLoop,
         tls: (context: TLSContext, serverName: String?)? = nil,
         options: ClientOptions,
+        resumption: TLSResumption? = nil,
+        preamble: [UInt8] = [],
         delegate: ClientConnectionDelegate
     ) throws(SocketError) {
         self.options = options
@@ -92,6 +97,8 @@ public final class ClientConnection: ConnectionHandler {
             tls: tls,
             timeout: options.connectTimeout,
             from: options.source,
+            resumption: resumption,
+            preamble: preamble,
             handler: relay
         )
         super.init()

@@ -46,6 +46,7 @@ struct ClusterCompiler {
                 assignment: assignment,
                 tls: old.tls,
                 socketMatches: old.socketMatches,
+                proxyHeader: old.proxyHeader,
                 identity: identity,
                 assignmentIdentity: assignmentIdentity,
                 replacing: old
@@ -60,6 +61,8 @@ struct ClusterCompiler {
             let tls = try planning("transport_socket_matches[\(index)]") { () throws(PlanError) in
                 try socket(match.socket, cluster.http)
             }
+            guard Self.proxyHeader(of: match.socket) == Self.proxyHeader(of: cluster.transportSocketMatches[0].socket)
+            else { throw PlanError("PROXY headers for some endpoints only", at: "transport_socket_matches[\(index)]") }
             matches.append(ClusterPlan.SocketMatch(match: match.match, tls: tls))
         }
         return ClusterPlan(
@@ -67,6 +70,7 @@ struct ClusterCompiler {
             assignment: assignment,
             tls: main,
             socketMatches: matches,
+            proxyHeader: Self.proxyHeader(of: cluster.transportSocketMatches.first?.socket ?? cluster.transportSocket),
             identity: identity,
             assignmentIdentity: assignmentIdentity,
             replacing: old
@@ -77,8 +81,13 @@ struct ClusterCompiler {
         switch socket {
         case .plain: return nil
         case .tls(let settings): return try tls.upstream(settings, http: http)
-        case .proxyProtocol: throw PlanError("PROXY protocol towards endpoints is not supported")
+        case .proxyProtocol(_, let inner): return try self.socket(inner, http)
         }
+    }
+
+    private static func proxyHeader(of socket: TransportSocket) -> ProxyHeaderVersion? {
+        guard case .proxyProtocol(let version, _) = socket else { return nil }
+        return version == 2 ? .v2 : .v1
     }
 
     private func refuseUnsupported(_ cluster: Cluster) throws(PlanError) {

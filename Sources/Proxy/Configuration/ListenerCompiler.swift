@@ -70,7 +70,10 @@ struct ListenerCompiler {
     }
 
     private static func secretNames(of chain: FilterChain) -> [String] {
-        chain.tls.map { ClusterCompiler.secretNames(of: $0.settings) } ?? []
+        guard let tls = chain.tls else { return [] }
+        var names = ClusterCompiler.secretNames(of: tls.settings)
+        if case .secret(let name) = tls.tickets { names.append(name) }
+        return names
     }
 
     private func chain(_ chain: FilterChain, of listener: Listener) throws(PlanError) -> ChainPlan {
@@ -133,8 +136,18 @@ struct ListenerCompiler {
         listener: String
     ) throws(PlanError) -> CompiledTLS {
         let old = previous[listener]?.chains.first { $0.identity == identity && $0.tlsPolicy == settings }
-        if let context = old?.tls { return CompiledTLS(context: context, configuration: context.configuration) }
-        return try tls.downstream(settings)
+        if let old, let context = old.tls {
+            return CompiledTLS(
+                context: context,
+                configuration: context.configuration,
+                ownURI: old.ownURI,
+                ownNames: old.ownNames
+            )
+        }
+        // Whoever speaks HTTP here and asks for other protocols only would be misunderstood; TCP is not asked about.
+        var isHTTP = false
+        if case .http = chain.terminal { isHTTP = true }
+        return try tls.downstream(settings, refusesUnknownProtocols: isHTTP)
     }
 
     /// Everything of the chain that open connections depend on: all but the routes and the secrets' contents.

@@ -96,6 +96,8 @@ final class ChainPlan: Sendable {
     let handshakeTimeout: Duration
     /// The URI name of the certificate shown, for `x-forwarded-client-cert`; empty when it has none.
     let ownURI: String
+    /// DNS names that the certificate shown is sure to cover.
+    let ownNames: [HostPattern]
     let roles: [RoleFilter]
     /// Open connections over all workers; `.max` is no limit.
     let connectionsMax: Int
@@ -121,6 +123,7 @@ final class ChainPlan: Sendable {
         missingSecret = tls?.missingSecret ?? ""
         tlsPolicy = chain.tls
         ownURI = tls?.ownURI ?? ""
+        ownNames = tls?.ownNames ?? []
         handshakeTimeout = chain.handshakeTimeout ?? .seconds(10)
         self.roles = roles
         self.quota = quota

@@ -40,8 +40,17 @@ struct SecretBook {
         guard certificate.password == nil else { throw PlanError("encrypted private keys are not supported") }
         return TLSIdentity(
             certificateChain: try bytes(of: certificate.chain),
-            privateKey: try bytes(of: certificate.privateKey)
+            privateKey: try bytes(of: certificate.privateKey),
+            ocspStaple: try certificate.ocspStaple.map { source throws(PlanError) in try bytes(of: source) }
         )
+    }
+
+    func ticketKeys(named name: String) throws(PlanError) -> Lookup<[DataSource]> {
+        guard let secret = secret(name) else { return .missing(name) }
+        guard case .ticketKeys(let keys) = secret.content else {
+            throw PlanError("secret `\(name)` holds no session ticket keys")
+        }
+        return .found(keys)
     }
 
     func validation(named name: String) throws(PlanError) -> Lookup<CertificateValidation> {

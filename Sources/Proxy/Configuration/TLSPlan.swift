@@ -1,5 +1,6 @@
 internal import Base
 internal import Crypto
+internal import Routing
 internal import Transport
 internal import Upstream
 internal import XDS
@@ -10,33 +11,60 @@ struct CompiledTLS {
     var configuration: TLSConfiguration
     var missingSecret = ""
     var ownURI = ""
+    /// The DNS names that every certificate of this side covers.
+    var ownNames: [HostPattern] = []
 }
 
 /// Turns xDS TLS settings into Transport contexts.
 struct TLSCompiler {
     let secrets: SecretBook
 
-    func downstream(_ tls: DownstreamTLS) throws(PlanError) -> CompiledTLS {
+    func downstream(_ tls: DownstreamTLS, refusesUnknownProtocols: Bool) throws(PlanError) -> CompiledTLS {
         var compiled = try common(tls.settings, role: .server)
+        compiled.configuration.refusesUnknownProtocols = refusesUnknownProtocols
         let asksForCertificate = tls.settings.validation != .none
         if tls.requiresClientCertificate {
             compiled.configuration.peerVerification = .required
         } else {
             compiled.configuration.peerVerification = asksForCertificate ? .optional : .none
         }
-        if compiled.configuration.peerVerification == .required, compiled.configuration.trustedCertificates == nil,
-            compiled.missingSecret.isEmpty
-        {
+        let judgesCertificates =
+            compiled.configuration.trustedCertificates != nil || compiled.configuration.acceptsUntrusted
+            || !compiled.configuration.certificatePins.isEmpty || !compiled.configuration.publicKeyPins.isEmpty
+        if compiled.configuration.peerVerification == .required, !judgesCertificates, compiled.missingSecret.isEmpty {
             throw PlanError(
-                "require_client_certificate needs a trusted CA",
+                "require_client_certificate needs a trusted CA or a pin",
                 at: "common_tls_context.validation_context"
             )
         }
-        if let chain = compiled.configuration.identities.first?.certificateChain {
-            compiled.ownURI = Self.uriName(ofFirstIn: chain)
-        }
-        if case .disabled = tls.tickets { compiled.configuration.hasSessionTickets = false }
+        let leaves = compiled.configuration.identities.map { Self.leaf(ofChain: $0.certificateChain) }
+        compiled.ownURI = leaves.first??.uriNames.first ?? ""
+        compiled.ownNames = Self.commonNames(leaves)
+        compiled.configuration.tickets = try tickets(tls.tickets)
+        if let lifetime = tls.sessionTimeout { compiled.configuration.sessionLifetime = lifetime }
         return try finish(compiled)
+    }
+
+    private func tickets(_ tickets: DownstreamTLS.Tickets) throws(PlanError) -> SessionTickets {
+        let sources: [DataSource]
+        switch tickets {
+        case .automatic: return .automatic
+        case .disabled: return .off
+        case .inline(let list): sources = list
+        case .secret(let name):
+            // Until they arrive the process uses keys of its own: nobody has to wait for a shortcut.
+            guard case .found(let list) = try secrets.ticketKeys(named: name) else { return .automatic }
+            sources = list
+        }
+        var keys: [[UInt8]] = []
+        for source in sources {
+            let key = try SecretBook.bytes(of: source)
+            guard key.count >= 32 else {
+                throw PlanError("a ticket key has at least 32 bytes", at: "session_ticket_keys")
+            }
+            keys.append(key)
+        }
+        return keys.isEmpty ? .automatic : .keys(keys)
     }
 
     func upstream(_ tls: UpstreamTLS, http: UpstreamHTTP) throws(PlanError) -> ClusterPlan.TLS {
@@ -54,17 +82,25 @@ struct TLSCompiler {
             sni: tls.sni,
             setsSNIFromEndpoint: tls.setsSNIFromEndpoint,
             setsSNIFromHost: http.setsSNIFromHost && tls.sni.isEmpty,
-            validatesSNI: validates
+            validatesSNI: validates,
+            sessionsMax: Int(clamping: min(tls.sessionKeysMax, 64))
         )
     }
 
-    /// The first URI name of the leaf; empty when there is none (or the PEM is damaged, which the context will report).
-    private static func uriName(ofFirstIn chain: [UInt8]) -> String {
+    /// Nil when the PEM is damaged, which the context will report.
+    private static func leaf(ofChain chain: [UInt8]) -> Certificate? {
         do {
-            return try Certificate.chain(pem: chain).first?.uriNames.first ?? ""
+            return try Certificate.chain(pem: chain).first
         } catch {
-            return ""
+            return nil
         }
+    }
+
+    /// A handshake may show any of the certificates: only names that all of them have are sure to be covered.
+    private static func commonNames(_ leaves: [Certificate?]) -> [HostPattern] {
+        let lists = leaves.map { ($0?.dnsNames ?? []).map { HostPattern($0.lowercased()) } }
+        guard let first = lists.first else { return [] }
+        return first.filter { name in lists.dropFirst().allSatisfy { $0.contains(name) } }
     }
 
     static func matcher(forHost host: String) -> SANMatcher {
@@ -84,14 +120,15 @@ struct TLSCompiler {
 
     private func common(_ settings: TLSSettings, role: TLSConfiguration.Role) throws(PlanError) -> CompiledTLS {
         var compiled = CompiledTLS(context: nil, configuration: TLSConfiguration(role: role))
-        try planning("common_tls_context.tls_params") { () throws(PlanError) in
-            if let least = settings.versionMin { compiled.configuration.minimumVersion = try Self.version(least) }
-            if let most = settings.versionMax { compiled.configuration.maximumVersion = try Self.version(most) }
-        }
+        if let least = settings.versionMin { compiled.configuration.minimumVersion = Self.version(least) }
+        if let most = settings.versionMax { compiled.configuration.maximumVersion = Self.version(most) }
         if !settings.cipherSuites.isEmpty {
             compiled.configuration.cipherSuites = settings.cipherSuites.joined(separator: ":")
         }
         if !settings.curves.isEmpty { compiled.configuration.curves = settings.curves.joined(separator: ":") }
+        if !settings.signatureAlgorithms.isEmpty {
+            compiled.configuration.signatureAlgorithms = settings.signatureAlgorithms.joined(separator: ":")
+        }
         compiled.configuration.applicationProtocols = settings.alpn
         switch settings.certificates {
         case .none: break
@@ -134,17 +171,26 @@ struct TLSCompiler {
             compiled.configuration.trustedCertificates = try SecretBook.bytes(of: source)
         }
         for name in rules.subjectNames { compiled.configuration.subjectAltNames.append(try Self.matcher(name)) }
-        guard rules.certificateHashes.isEmpty, rules.publicKeyHashes.isEmpty else {
-            throw PlanError("certificate pins are not supported")
-        }
-        guard rules.revocationList == nil else { throw PlanError("revocation lists are not supported", at: "crl") }
-        guard !rules.allowsExpired else { throw PlanError("not supported", at: "allow_expired_certificate") }
-        if rules.acceptsUntrusted {
-            guard compiled.configuration.role == .client else {
-                throw PlanError("ACCEPT_UNTRUSTED is not supported", at: "trust_chain_verification")
+        for text in rules.certificateHashes {
+            guard let pin = Hex.decode(text), pin.count == 32 else {
+                throw PlanError("`\(text)` is no SHA-256 in hexadecimal", at: "verify_certificate_hash")
             }
-            compiled.configuration.peerVerification = .none
+            compiled.configuration.certificatePins.append(pin)
         }
+        for text in rules.publicKeyHashes {
+            guard let pin = Base64.decode(text), pin.count == 32 else {
+                throw PlanError("`\(text)` is no SHA-256 in base64", at: "verify_certificate_spki")
+            }
+            compiled.configuration.publicKeyPins.append(pin)
+        }
+        if let source = rules.revocationList {
+            guard compiled.configuration.trustedCertificates != nil || !compiled.missingSecret.isEmpty else {
+                throw PlanError("a revocation list needs a trusted CA", at: "crl")
+            }
+            compiled.configuration.revocationLists = try SecretBook.bytes(of: source)
+        }
+        compiled.configuration.allowsExpired = compiled.configuration.allowsExpired || rules.allowsExpired
+        compiled.configuration.acceptsUntrusted = compiled.configuration.acceptsUntrusted || rules.acceptsUntrusted
     }
 
     private static func matcher(_ name: CertificateValidation.NameMatcher) throws(PlanError) -> SANMatcher {
@@ -162,15 +208,24 @@ struct TLSCompiler {
             case .prefix(let text): .prefix(Array(text.utf8))
             case .suffix(let text): .suffix(Array(text.utf8))
             case .contains(let text): .contains(Array(text.utf8))
-            case .regex:
-                throw PlanError("regular expressions are not supported here", at: "match_typed_subject_alt_names")
+            case .regex(let text): .passing(try Self.test(text))
             }
         return SANMatcher(kind: kind, pattern: pattern, ignoresCase: name.matcher.ignoresCase)
     }
 
-    private static func version(_ version: TLSSettings.Version) throws(PlanError) -> TLSVersion {
+    private static func test(_ pattern: String) throws(PlanError) -> NameTest {
+        do throws(CompileError) {
+            let expression = try RegularExpression(pattern)
+            return NameTest(pattern: pattern) { expression.matchesWhole($0) }
+        } catch {
+            throw PlanError(error.message, at: "match_typed_subject_alt_names")
+        }
+    }
+
+    private static func version(_ version: TLSSettings.Version) -> TLSVersion {
         switch version {
-        case .tls10, .tls11: throw PlanError("TLS below 1.2 is not supported")
+        case .tls10: return .tls10
+        case .tls11: return .tls11
         case .tls12: return .tls12
         case .tls13: return .tls13
         }

@@ -134,7 +134,7 @@ extension Exchange {
         let isMutual = facts.isMutual
         switch mode {
         case .alwaysForwardOnly: return
-        case .forwardOnly: if !isMutual { head.remove(.xForwardedClientCert) }
+        case .forwardOnly: if downstream.facts.peer == nil { head.remove(.xForwardedClientCert) }
         case .sanitize: head.remove(.xForwardedClientCert)
         case .sanitizeSet:
             if isMutual {
@@ -148,7 +148,8 @@ extension Exchange {
                 return
             }
             worker.scratch.removeAll(keepingCapacity: true)
-            if let old = head.value(.xForwardedClientCert), !old.isEmpty {
+            // Only who proved who he is may speak for others.
+            if downstream.facts.peer != nil, let old = head.value(.xForwardedClientCert), !old.isEmpty {
                 worker.scratch.append(contentsOf: old)
                 worker.scratch.append(0x2C)
             }

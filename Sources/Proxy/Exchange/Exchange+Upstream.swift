@@ -105,7 +105,8 @@ extension Exchange {
         let pool = cluster.pool(
             of: host,
             requestHost: stream.head.authority,
-            isHTTP2: stream.connection.version == .http2
+            isHTTP2: stream.connection.version == .http2,
+            origin: cluster.announcesClient ? origin : nil
         )
         switch pool.lease(waiter) {
         case .connection(let connection): openStream(on: connection)
@@ -113,6 +114,11 @@ extension Exchange {
         case .overflow: overflow()
         case .failed(let failure): connectFailed(failure)
         }
+    }
+
+    /// Whom a PROXY header towards the endpoint names.
+    var origin: ProxyOrigin? {
+        downstream.map { ProxyOrigin(source: $0.facts.directRemote, destination: $0.facts.local) }
     }
 
     private func overflow() {

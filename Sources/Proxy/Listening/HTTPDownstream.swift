@@ -75,8 +75,10 @@ final class HTTPDownstream: ServerConnectionDelegate, Downstream {
             return ConnectionFacts(directRemote: connection.peerAddress ?? unknown, local: local)
         }
         listener.statistics.pointee.handshakes &+= 1
-        let peer = tls.peerCertificate.map { certificate in
-            ConnectionFacts.Peer(
+        let peer = tls.peerCertificate.flatMap { certificate -> ConnectionFacts.Peer? in
+            // Names that nobody vouched for are no identity; they travel in x-forwarded-client-cert only.
+            guard certificate.isVerified else { return nil }
+            return ConnectionFacts.Peer(
                 uriNames: certificate.uriSANs.map { Array($0.utf8) },
                 dnsNames: certificate.dnsSANs.map { Array($0.utf8) },
                 subject: Array(certificate.subject.utf8),
@@ -99,7 +101,8 @@ final class HTTPDownstream: ServerConnectionDelegate, Downstream {
         return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 
-    var isMutualTLS: Bool { facts.isMutual }
+    /// The client showed a certificate, verified or not.
+    private(set) lazy var isMutualTLS = connection.tls?.peerCertificate != nil
 
     /// What a request without `x-forwarded-for` gets: that field, the client's address for the mesh, the scheme.
     func forwardingLines(_ facts: ConnectionFacts) -> PreparedLines {
@@ -147,9 +150,22 @@ final class HTTPDownstream: ServerConnectionDelegate, Downstream {
         let plan = listener.plan
         for other in plan.chains where other !== chain {
             guard let theirs = other.http, other.usesTLS, theirs.routes.covers(authority) else { continue }
-            return other.tlsPolicy == chain.tlsPolicy ? .samePolicy(theirs) : .misdirected
+            let isShown = other.tlsPolicy == chain.tlsPolicy && isCovered(authority)
+            return isShown ? .samePolicy(theirs) : .misdirected
         }
         return .none
+    }
+
+    /// Whether our certificate is one for this host: clients reuse a connection for the names in it (RFC 9113 §9.1.1).
+    private func isCovered(_ authority: UnsafeRawBufferPointer) -> Bool {
+        var name = String(decoding: authority.prefix(255), as: UTF8.self).lowercased()
+        if let colon = name.lastIndex(of: ":") { name = String(name[..<colon]) }
+        return chain.ownNames.contains { pattern in
+            guard pattern.isWildcard else { return pattern.text == name }
+            guard let dot = name.firstIndex(of: "."), dot > name.startIndex else { return false }
+            // The star of a certificate stands for one label (RFC 9525 §6.3).
+            return pattern.text.dropFirst() == name[dot...]
+        }
     }
 
     // MARK: the connection

@@ -27,7 +27,7 @@ final class ConnectTunnel: ConnectionHandler {
     static func start(_ exchange: Exchange, host: UpstreamHost, cluster: ClusterRuntime) {
         let tunnel = ConnectTunnel(exchange, host: host, cluster: cluster)
         exchange.phase = .waiting
-        switch cluster.connectRaw(to: host, handler: tunnel) {
+        switch cluster.connectRaw(to: host, origin: exchange.origin, handler: tunnel) {
         case .connecting(let connection):
             tunnel.connection = connection
             exchange.tunnel = tunnel

@@ -117,8 +117,9 @@ final class TCPTunnel: Downstream {
     private func isAdmitted(_ client: Connection) -> Bool {
         if chain.roles.isEmpty { return true }
         let unknown = SocketAddress(IPAddress(ipv4: 0), port: 0)
-        let peer = client.tls?.peerCertificate.map { certificate in
-            ConnectionFacts.Peer(
+        let peer = client.tls?.peerCertificate.flatMap { certificate -> ConnectionFacts.Peer? in
+            guard certificate.isVerified else { return nil }
+            return ConnectionFacts.Peer(
                 uriNames: certificate.uriSANs.map { Array($0.utf8) },
                 dnsNames: certificate.dnsSANs.map { Array($0.utf8) },
                 subject: Array(certificate.subject.utf8)
@@ -186,6 +187,9 @@ final class TCPTunnel: Downstream {
             "no_healthy_upstream"
         )
     }
+
+    /// Whom a PROXY header towards the endpoint names.
+    var origin: ProxyOrigin? { client?.peerAddress.map { ProxyOrigin(source: $0, destination: local) } }
 
     private func connect(to host: UpstreamHost, _ cluster: ClusterRuntime) {
         self.host = host

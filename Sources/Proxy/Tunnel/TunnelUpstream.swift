@@ -64,7 +64,7 @@ final class RawUpstream: TunnelUpstream {
     private var connection: Connection?
 
     override func start() -> Start {
-        switch cluster.connectRaw(to: host, handler: End(self)) {
+        switch cluster.connectRaw(to: host, origin: tunnel.origin, handler: End(self)) {
         case .connecting(let connection):
             self.connection = connection
             return .started
@@ -155,7 +155,10 @@ final class RequestUpstream: TunnelUpstream {
     override func start() -> Start {
         guard cluster.beginRequest(on: host) else { return .overflow }
         var name = request.hostname
-        let pool = name.withUTF8 { cluster.pool(of: host, requestHost: UnsafeRawBufferPointer($0), isHTTP2: false) }
+        let origin = cluster.announcesClient ? tunnel.origin : nil
+        let pool = name.withUTF8 {
+            cluster.pool(of: host, requestHost: UnsafeRawBufferPointer($0), isHTTP2: false, origin: origin)
+        }
         switch pool.lease(waiter) {
         case .connection(let connection): send(on: connection)
         case .waiting: break

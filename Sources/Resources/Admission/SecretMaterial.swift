@@ -42,6 +42,13 @@ enum SecretMaterial {
             } else if isAuthority {
                 findings.error(at: "ca.crt", "secret.ca", "is required in a Secret of type gatehouse.io/ca")
             }
+            // Nothing else is ever called so: an unreadable list would close the server to everybody.
+            if let part = Part(spec, "ca.crl", "crl"), isTLS || part.isPEM || part.key == "ca.crl" {
+                checkRevocation(part, now: now, &findings)
+            }
+            if let staple = Part(spec, "tls.ocsp-staple"), let leaf {
+                checkStaple(staple, leaf: leaf, now: now, &findings)
+            }
         }
     }
 
@@ -84,6 +91,35 @@ enum SecretMaterial {
                 findings.error("secret.key-mismatch", "does not belong to the certificate of \(leaf.subject)")
             } catch {
                 findings.error("secret.key", "is not a PEM private key: \(error)")
+            }
+        }
+    }
+
+    private static func checkRevocation(_ part: Part, now: Int64, _ findings: inout Findings) {
+        findings.inside(part.key) { findings in
+            do {
+                for list in try RevocationList.all(pem: part.bytes) {
+                    guard let end = list.nextUpdate, end < now else { continue }
+                    let text = Timestamp(secondsSinceEpoch: end)
+                    findings.error(
+                        "secret.expired",
+                        "the revocation list of \(list.issuer) ended at \(text): every certificate would be refused"
+                    )
+                }
+            } catch {
+                findings.error("secret.revocation", "is not a PEM revocation list: \(error)")
+            }
+        }
+    }
+
+    private static func checkStaple(_ part: Part, leaf: Certificate, now: Int64, _ findings: inout Findings) {
+        findings.inside(part.key) { findings in
+            switch StatusAnswer(der: part.bytes, of: leaf) {
+            case .unreadable: findings.error("secret.staple", "is not a successful OCSP response in DER")
+            case .foreign: findings.error("secret.staple", "is not about the certificate of \(leaf.subject)")
+            case .about(let end):
+                guard let end, end <= now else { return }
+                findings.warn("GH0010", "ended at \(Timestamp(secondsSinceEpoch: end)); it is not shown to clients")
             }
         }
     }

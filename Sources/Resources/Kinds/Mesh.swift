@@ -75,10 +75,12 @@ public struct MeshConfigSpec: FieldObject {
 
             public var numTrustedProxies: UInt32 = 0
             public var forwardClientCertDetails: ForwardClientCertDetails?
+            public var proxyProtocol: ProxyProtocolConfiguration?
             public init() {}
             public static let fields: [Field<Topology>] = [
                 Field("numTrustedProxies", \.numTrustedProxies, "proxies in front whose X-Forwarded-For counts"),
                 Field("forwardClientCertDetails", \.forwardClientCertDetails, "default SANITIZE_SET at gateways"),
+                Field("proxyProtocol", \.proxyProtocol, "connections begin with a PROXY header", keepsEmpty: true),
             ]
         }
 
@@ -129,6 +131,8 @@ public struct MeshConfigSpec: FieldObject {
     public var defaultTrafficPolicy: DefaultTrafficPolicy?
     public var pathNormalization: ProxyPathNormalization?
     public var defaultConfig: ProxyDefaults?
+    public var meshMTLS: MeshTLSConfig?
+    public var tlsDefaults: MeshTLSConfig?
     public var defaultLoadBalancer: LoadBalancerSettings.SimpleLB?
     public var defaultRequestTimeout: Duration?
     public var edgeDefaults: EdgeSettings?
@@ -155,6 +159,8 @@ public struct MeshConfigSpec: FieldObject {
         Field("defaultTrafficPolicy", \.defaultTrafficPolicy, "for hosts without a DestinationRule section"),
         Field("pathNormalization", \.pathNormalization, "before routing"),
         Field("defaultConfig", \.defaultConfig, "of all proxies"),
+        Field("meshMTLS", \.meshMTLS, "mutual TLS between workloads"),
+        Field("tlsDefaults", \.tlsDefaults, "all other TLS, where nothing else is written"),
         Field("defaultLoadBalancer", \.defaultLoadBalancer, "for hosts without their own; default ROUND_ROBIN"),
         Field("defaultRequestTimeout", \.defaultRequestTimeout, "of HTTP routes without timeout; default 15s"),
         Field("edgeDefaults", \.edgeDefaults, "limits and deadlines of all gateways"),

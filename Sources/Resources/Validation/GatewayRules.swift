@@ -1,3 +1,5 @@
+internal import Crypto
+
 extension GatewaySpec {
     func check(_ findings: inout Findings) {
         if servers.isEmpty { findings.error(at: "servers", "gateway.servers.empty", "needs at least one server") }
@@ -135,6 +137,28 @@ extension ServerTLSSettings {
             return
         case .simple, .mutual, .optionalMutual:
             checkSources(&findings)
+            checkPins(&findings)
+        }
+    }
+
+    /// What is written about client certificates: well-formed, and asked for at all.
+    private func checkPins(_ findings: inout Findings) {
+        findings.each("verifyCertificateHash", verifyCertificateHash) { text, findings in
+            let digits = text.filter { $0 != ":" }
+            guard Hex.decode(digits)?.count != 32 else { return }
+            findings.error("tls.pin", "must be a SHA-256 in 64 hexadecimal digits, with or without colons")
+        }
+        findings.each("verifyCertificateSpki", verifyCertificateSpki) { text, findings in
+            guard Base64.decode(text)?.count != 32 else { return }
+            findings.error("tls.pin", "must be a SHA-256 in base64 (44 characters)")
+        }
+        guard effectiveMode == .simple else { return }
+        let idle = [
+            ("subjectAltNames", !subjectAltNames.isEmpty), ("verifyCertificateHash", !verifyCertificateHash.isEmpty),
+            ("verifyCertificateSpki", !verifyCertificateSpki.isEmpty), ("insecureSkipVerify", insecureSkipVerify),
+        ]
+        for (key, isSet) in idle where isSet {
+            findings.warn(at: key, "IST0133", "has no effect: SIMPLE asks for no client certificates")
         }
     }
 

@@ -50,6 +50,13 @@ extension MeshConfigSpec {
         }
         findings.inside("edgeDefaults", edgeDefaults) { $0.check(&$1) }
         findings.inside("overload", overload) { $0.check(&$1) }
+        findings.inside("meshMTLS", meshMTLS) { mesh, findings in
+            if !mesh.ecdhCurves.isEmpty {
+                findings.warn(at: "ecdhCurves", "IST0133", "is for tlsDefaults; mesh TLS does not use it")
+            }
+            mesh.check(&findings)
+        }
+        findings.inside("tlsDefaults", tlsDefaults) { $0.check(&$1) }
         findings.inside("defaultConfig", defaultConfig) { config, findings in
             findings.checkNotNegative("concurrency", config.concurrency)
             for (key, value) in [

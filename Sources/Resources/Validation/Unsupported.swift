@@ -19,8 +19,6 @@ enum Unsupported {
 
     static let rows: [Row] =
         [
-            Row(kind: .virtualService, path: "spec.tcp[].match[].destinationSubnets", answer: .refused, hint: subnets),
-            Row(kind: .virtualService, path: "spec.tls[].match[].destinationSubnets", answer: .refused, hint: subnets),
             Row(
                 kind: .gateway,
                 path: "spec.servers[].defaultEndpoint",
@@ -29,12 +27,6 @@ enum Unsupported {
             ),
             Row(kind: .virtualService, path: "spec.http[].match[].headers{@}", answer: .refused, hint: claims),
             Row(kind: .virtualService, path: "spec.http[].match[].withoutHeaders{@}", answer: .refused, hint: claims),
-            Row(
-                kind: .virtualService,
-                path: "spec.tcp[].match[].sourceSubnet",
-                answer: .refused,
-                hint: "match by gateway"
-            ),
             Row(
                 kind: .workloadGroup,
                 path: "spec.probe",
@@ -84,49 +76,20 @@ enum Unsupported {
                 answer: .refused,
                 hint: "write --drain-timeout"
             ),
-        ] + policies + serverTLS
+        ] + policies
 
-    private static let subnets = "connections are told apart by port, server name and host"
     private static let network = "all endpoints are reached directly"
     private static let claims = "requests are not matched by JWT claims"
 
-    /// What the server side of TLS cannot check yet.
-    private static let serverTLS: [Row] = {
-        let fields = [
-            "verifyCertificateSpki": "write subjectAltNames", "verifyCertificateHash": "write subjectAltNames",
-            "caCrl": "leave revoked authorities out of the CA bundle", "insecureSkipVerify": "write mode SIMPLE",
-        ]
-        let places: [(kind: ResourceKind, base: String)] = [
-            (.gateway, "spec.servers[].tls"), (.sidecar, "spec.ingress[].tls"),
-        ]
-        return places.flatMap { place in
-            fields.sorted { $0.key < $1.key }.map { field, hint in
-                Row(kind: place.kind, path: "\(place.base).\(field)", answer: .refused, hint: hint)
-            }
-        }
-    }()
-
-    /// Sections of traffic policies, at each place where one can stand.
-    private static let policies: [Row] = {
-        let sections: [(path: String, hint: String)] = [
-            ("tls.caCrl", "leave revoked authorities out of the CA bundle")
-        ]
-        let whole: [(path: String, hint: String)] = [
-            ("retryBudget.budgetInterval", "active and pending requests are counted, not those of a time"),
-            ("proxyProtocol", "the client's address travels in X-Forwarded-For"),
-        ]
-        var rows: [Row] = []
-        for base in ["spec.trafficPolicy", "spec.subsets[].trafficPolicy"] {
-            for (path, hint) in sections + whole {
-                rows.append(Row(kind: .destinationRule, path: "\(base).\(path)", answer: .refused, hint: hint))
-            }
-            for (path, hint) in sections {
-                let place = "\(base).portLevelSettings[].\(path)"
-                rows.append(Row(kind: .destinationRule, path: place, answer: .refused, hint: hint))
-            }
-        }
-        return rows
-    }()
+    /// What traffic policies may say, at each place where one can stand.
+    private static let policies: [Row] = ["spec.trafficPolicy", "spec.subsets[].trafficPolicy"].map { base in
+        Row(
+            kind: .destinationRule,
+            path: "\(base).retryBudget.budgetInterval",
+            answer: .refused,
+            hint: "active and pending requests are counted, not those of a time"
+        )
+    }
 
     static func check(_ resource: Resource, _ findings: inout Findings) {
         for row in rows where row.kind == resource.kind {

@@ -19,7 +19,7 @@ extension VirtualServiceSpec {
             rule.check(isDelegate: hosts.isEmpty, hasGateway: claims, &findings)
         }
         findings.each("tls", tls) { rule, findings in rule.check(hosts: hosts, &findings) }
-        findings.each("tcp", tcp) { rule, findings in rule.check(&findings) }
+        findings.each("tcp", tcp) { rule, findings in rule.check(appliesToMesh: appliesToMesh, &findings) }
         Reachability.check(http, &findings)
     }
 
@@ -157,11 +157,15 @@ extension TLSRoute {
 }
 
 extension TCPRoute {
-    func check(_ findings: inout Findings) {
+    func check(appliesToMesh: Bool, _ findings: inout Findings) {
         findings.each("match", match) { match, findings in
             findings.checkSubnets("destinationSubnets", match.destinationSubnets)
             if let subnet = match.sourceSubnet, !Names.isSubnet(subnet) {
                 findings.error(at: "sourceSubnet", "subnet", "\"\(subnet.prefix(80))\" is not an address or CIDR block")
+            } else if match.sourceSubnet != nil, appliesToMesh,
+                match.gateways.isEmpty || match.gateways.contains("mesh")
+            {
+                findings.warn(at: "sourceSubnet", "GH0007", "is for gateways: for sidecars this match never holds")
             }
             findings.checkSource(
                 labels: match.sourceLabels,

@@ -29,6 +29,9 @@ extension DownstreamTLS {
         switch tls.sessionTicketKeysType {
         case .sessionTicketKeys(let keys):
             tickets = .inline(try DataSource.list(keys.keys, "keys", at: path.child("session_ticket_keys")))
+        case .sessionTicketKeysSdsSecretConfig(let config):
+            let path = path.child("session_ticket_keys_sds_secret_config")
+            tickets = .secret(try TLSSettings.secretName(config, at: path))
         case .disableStatelessSessionResumption(let isDisabled): tickets = isDisabled ? .disabled : .automatic
         case nil: tickets = .automatic
         }

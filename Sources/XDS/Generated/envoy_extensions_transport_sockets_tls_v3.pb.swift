@@ -658,6 +658,14 @@ public nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTls
     set {sessionTicketKeysType = .sessionTicketKeys(newValue)}
   }
 
+  public var sessionTicketKeysSdsSecretConfig: Envoy_Extensions_TransportSockets_Tls_V3_SdsSecretConfig {
+    get {
+      if case .sessionTicketKeysSdsSecretConfig(let v)? = sessionTicketKeysType {return v}
+      return Envoy_Extensions_TransportSockets_Tls_V3_SdsSecretConfig()
+    }
+    set {sessionTicketKeysType = .sessionTicketKeysSdsSecretConfig(newValue)}
+  }
+
   public var disableStatelessSessionResumption: Bool {
     get {
       if case .disableStatelessSessionResumption(let v)? = sessionTicketKeysType {return v}
@@ -690,6 +698,7 @@ public nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTls
 
   public nonisolated enum OneOf_SessionTicketKeysType: Equatable, Sendable {
     case sessionTicketKeys(Envoy_Extensions_TransportSockets_Tls_V3_TlsSessionTicketKeys)
+    case sessionTicketKeysSdsSecretConfig(Envoy_Extensions_TransportSockets_Tls_V3_SdsSecretConfig)
     case disableStatelessSessionResumption(Bool)
 
   }
@@ -1544,7 +1553,7 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsContex
 
 nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsContext: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".DownstreamTlsContext"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}common_tls_context\0\u{3}require_client_certificate\0\u{3}require_sni\0\u{3}session_ticket_keys\0\u{4}\u{2}session_timeout\0\u{3}disable_stateless_session_resumption\0\u{3}ocsp_staple_policy\0\u{3}full_scan_certs_on_sni_mismatch\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}common_tls_context\0\u{3}require_client_certificate\0\u{3}require_sni\0\u{3}session_ticket_keys\0\u{3}session_ticket_keys_sds_secret_config\0\u{3}session_timeout\0\u{3}disable_stateless_session_resumption\0\u{3}ocsp_staple_policy\0\u{3}full_scan_certs_on_sni_mismatch\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1566,6 +1575,19 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsCont
         if let v = v {
           if hadOneofValue {try decoder.handleConflictingOneOf()}
           self.sessionTicketKeysType = .sessionTicketKeys(v)
+        }
+      }()
+      case 5: try {
+        var v: Envoy_Extensions_TransportSockets_Tls_V3_SdsSecretConfig?
+        var hadOneofValue = false
+        if let current = self.sessionTicketKeysType {
+          hadOneofValue = true
+          if case .sessionTicketKeysSdsSecretConfig(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.sessionTicketKeysType = .sessionTicketKeysSdsSecretConfig(v)
         }
       }()
       case 6: try { try decoder.decodeSingularMessageField(value: &self._sessionTimeout) }()
@@ -1598,9 +1620,17 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsCont
     try { if let v = self._requireSni {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     } }()
-    try { if case .sessionTicketKeys(let v)? = self.sessionTicketKeysType {
+    switch self.sessionTicketKeysType {
+    case .sessionTicketKeys?: try {
+      guard case .sessionTicketKeys(let v)? = self.sessionTicketKeysType else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
-    } }()
+    }()
+    case .sessionTicketKeysSdsSecretConfig?: try {
+      guard case .sessionTicketKeysSdsSecretConfig(let v)? = self.sessionTicketKeysType else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    default: break
+    }
     try { if let v = self._sessionTimeout {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     } }()

@@ -7,6 +7,8 @@ public struct DownstreamTLS: Hashable, Sendable {
         case automatic
         case disabled
         case inline([DataSource])
+        /// The name of a Secret with keys.
+        case secret(String)
     }
 
     public var settings: TLSSettings = TLSSettings()
