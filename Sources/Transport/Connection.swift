@@ -50,6 +50,8 @@ public final class Connection: EventSource {
     var isWriteShutWanted = false
     var isWriteShut = false
     var isLingerWanted = false
+    /// The bytes being sent are the last: FIN follows at once, and may share their packet.
+    var isLastFlush = false
     var closeReason: CloseReason?
     var wasCloseTold = false
     var deadline: ConnectionDeadline?
@@ -269,7 +271,9 @@ public final class Connection: EventSource {
             close()
             return
         }
+        isLastFlush = true
         flush()
+        isLastFlush = false
         guard phase == .open else { return }
         phase = .finishing
         isLingerWanted = lingering

@@ -213,7 +213,11 @@ extension Connection {
         guard total > 0, phase != .closed else { return }
         var sent = 0
         if output.isEmpty && phase != .connecting {
-            sent = q == nil || m == 0 ? gh_send(descriptor, p, n) : gh_send2(descriptor, p, n, q, m)
+            if q == nil || m == 0 {
+                sent = isLastFlush ? gh_send_last(descriptor, p, n) : gh_send(descriptor, p, n)
+            } else {
+                sent = gh_send2(descriptor, p, n, q, m)
+            }
             if sent == total {
                 lastActive = loop.now
                 bytesSent &+= UInt64(total)

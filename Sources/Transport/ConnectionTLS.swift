@@ -118,8 +118,11 @@ extension Connection {
             if let q { tls.pending.append(q, m) }
             return
         }
+        tls.offerTicket()
         guard encrypt(tls, p, n) else { return }
         if let q, m > 0, !encrypt(tls, q, m) { return }
+        // The last bytes and close_notify leave together.
+        if isLastFlush, output.isEmpty, phase == .open { tls.shutdown() }
         flushCipher()
     }
 

@@ -26,6 +26,7 @@ public final class TLSSession {
     /// No byte was given to the engine yet: bytes the handler left over belong to it.
     var isFresh = true
     var wasCloseSent = false
+    private var wasTicketOffered = false
     /// Written before the handshake ended.
     var pending = SpillBuffer()
     private var cachedPeer: PeerCertificate?
@@ -169,6 +170,16 @@ public final class TLSSession {
             ERR_clear_error()
             return .failed
         }
+    }
+
+    /// Server, TLS 1.3: a ticket goes in front of the next write. Asked for once, when there is something to answer.
+    ///
+    /// Why not in the handshake: it would be a packet of its own, which costs both sides a system call and a wake-up,
+    /// and connections that come to nothing would get one too.
+    func offerTicket() {
+        guard !wasTicketOffered else { return }
+        wasTicketOffered = true
+        if context.ticketKeys != nil, SSL_version(raw) == gh_tls_1_3 { SSL_new_session_ticket(raw) }
     }
 
     /// Encrypts into the loop's cipher block. At most 64 KiB a call; the caller empties the block in between.

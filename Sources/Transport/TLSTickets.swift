@@ -122,7 +122,8 @@ extension TLSContext {
             gh_tls_set_options(raw, gh_tls_no_ticket)
             return
         }
-        SSL_CTX_set_num_tickets(raw, 1)
+        // TLS 1.3 tickets are made with the first answer (`offerTicket`), and leave in the same packet.
+        SSL_CTX_set_num_tickets(raw, 0)
         _ = gh_tls_on_ticket(raw, ticketKey)
         if configuration.peerVerification == .none {
             // Clients without tickets resume by session id. Not where a client's certificate would have to be judged.

@@ -160,6 +160,9 @@ static inline void gh_keepalive(int fd, int idle, int interval, int probes) {
 
 static inline long gh_send(int fd, const void *p, size_t n) { return send(fd, p, n, MSG_NOSIGNAL); }
 
+/// As above, for bytes that a shutdown or close follows at once: FIN then shares their packet.
+static inline long gh_send_last(int fd, const void *p, size_t n) { return send(fd, p, n, MSG_NOSIGNAL | MSG_MORE); }
+
 static inline long gh_send2(int fd, const void *p, size_t n, const void *q, size_t m) {
     struct iovec v[2] = {{(void *)p, n}, {(void *)q, m}};
     struct msghdr h;

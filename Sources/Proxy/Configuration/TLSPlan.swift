@@ -164,6 +164,11 @@ struct TLSCompiler {
             case .missing(let name): compiled.missingSecret = name
             }
         }
+        let configuration = compiled.configuration
+        guard
+            configuration.revocationLists == nil || configuration.role == .client
+                || configuration.trustedCertificates != nil || !compiled.missingSecret.isEmpty
+        else { throw PlanError("a revocation list needs a trusted CA", at: "crl") }
     }
 
     private func apply(_ rules: CertificateValidation, to compiled: inout CompiledTLS) throws(PlanError) {
@@ -184,9 +189,6 @@ struct TLSCompiler {
             compiled.configuration.publicKeyPins.append(pin)
         }
         if let source = rules.revocationList {
-            guard compiled.configuration.trustedCertificates != nil || !compiled.missingSecret.isEmpty else {
-                throw PlanError("a revocation list needs a trusted CA", at: "crl")
-            }
             compiled.configuration.revocationLists = try SecretBook.bytes(of: source)
         }
         compiled.configuration.allowsExpired = compiled.configuration.allowsExpired || rules.allowsExpired
