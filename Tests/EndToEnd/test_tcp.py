@@ -240,7 +240,8 @@ def proxy_protocol_out(q):
     with dial(lab, 9003, "127.0.0.7", b"hello") as connection:
         own = connection.getsockname()[1]
         connection.recv(10)
-    addresses = socket.inet_aton("127.0.0.7") + socket.inet_aton("127.0.0.1") + struct.pack(">HH", own, lab.listen[9003])
+    ports = struct.pack(">HH", own, lab.listen[9003])
+    addresses = socket.inet_aton("127.0.0.7") + socket.inet_aton("127.0.0.1") + ports
     equal(seen[-1], signature + b"\x21\x11\x00\x0c" + addresses + b"hello")
     # HTTP: every client has connections of its own.
     lab.put(lab.external("announced", backend.port), policy("announced", proxyProtocol={}),
@@ -273,10 +274,11 @@ def proxy_protocol_out(q):
 
 @test
 def proxy_protocol_in(q):
-    """gatewayTopology.proxyProtocol: the header's client counts, on plain and TLS ports; without one nobody is served"""
+    """gatewayTopology.proxyProtocol: the header names the client, on plain and TLS ports; no header, no service"""
     lab = Lab.get(q)
     lab.ca.issue("fronted", ["fronted.test"])
-    lab.put(lab.secret("fronted", "fronted"), *lab.https("fronted.test", {"mode": "SIMPLE", "credentialName": "fronted"}),
+    lab.put(lab.secret("fronted", "fronted"),
+            *lab.https("fronted.test", {"mode": "SIMPLE", "credentialName": "fronted"}),
             lab.gateway("fronted-plain", ["fronted.test"], None, 80, "HTTP"),
             resource("VirtualService", "fronted-plain", {
                 "hosts": ["fronted.test"], "gateways": ["fronted-plain"], "http": [{"route": to("origin")["route"]}]}))

@@ -5,13 +5,47 @@ import os
 import re
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 
-from harness import equal, eventually, expect, test
-from tls_lab import Authority, Lab
+from harness import SHARED, Skip, equal, eventually, expect, test
+from tls_lab import Authority, Backend, Lab, resource
 
 V = ssl.TLSVersion
+
+
+@test
+def tls_front_door(q):
+    """the shared front-door checks: names, ALPN, versions, twelve bad client certificates, resumption, early data"""
+    tool = os.path.join(SHARED, "tools", "tls", "run_tls.py")
+    if not os.path.exists(tool):
+        raise Skip("no ../shared/tools/tls")
+    lab = Lab.get(q)
+    lab.ca.issue("server", ["gw.test", "*.gw.test"])
+    lab.ca.issue("server2", ["b.test"])
+    clients = {"good": (lab.clients, {}), "expired": (lab.clients, {"days": -1}), "notyet": (lab.clients, {"start": 5}),
+               "wrongca": (lab.strangers, {}), "noeku": (lab.clients, {"uses": ("server",)})}
+    Authority(lab.pki, "client-selfsigned")
+    for name, (authority, options) in clients.items():
+        authority.issue(f"client-{name}", [f"{name}.test"], **options)
+    mutual = {"mode": "MUTUAL", "credentialName": "front-mutual"}
+    lab.put(lab.secret("front", "server"), lab.secret("front-b", "server2"),
+            lab.secret("front-mutual", "server", "clients"),
+            *lab.https("gw.test", {"mode": "SIMPLE", "credentialName": "front"}, ["gw.test", "*.gw.test"]),
+            *lab.https("b.test", {"mode": "SIMPLE", "credentialName": "front-b"}),
+            lab.gateway("front-mutual", ["gw.test"], mutual, 8443),
+            resource("VirtualService", "front-mutual", {"hosts": ["gw.test"], "gateways": ["front-mutual"], "http": [
+                {"route": [{"destination": {"host": "origin.internal", "port": {"number": 80}}}]}]}))
+    lab.served("gw.test")
+    lab.served("gw.test", number=8443, certificate="client-good")
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", tool, str(lab.listen[443]), "--mtls-port", str(lab.listen[8443]),
+         "--certs", lab.pki, "--other-sni", "b.test"], capture_output=True, text=True, timeout=180)
+    bad = [line for line in result.stdout.splitlines() if line.startswith("FAIL")]
+    equal(bad, [], result.stdout[-300:])
+    expect("33 checks, 33 ok" in result.stdout, result.stdout[-200:] + result.stderr[-300:])
 
 
 @test
@@ -318,7 +352,6 @@ def tls_rotation(q):
 def tls_origination(q):
     """towards hosts: a CA, a revocation list by file and by secret; sessions are resumed"""
     lab = Lab.get(q)
-    from tls_lab import Backend
     target = lab.strangers.issue("target", ["target.internal"])
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(os.path.join(lab.pki, "target.pem"), os.path.join(lab.pki, "target.key"))
@@ -332,7 +365,6 @@ def tls_origination(q):
     backend = Backend(answer)
 
     def rule(**tls):
-        from tls_lab import resource
         return resource("DestinationRule", "target", {
             "host": "target.internal", "trafficPolicy": {"tls": {"mode": "SIMPLE", "sni": "target.internal", **tls}}})
 
@@ -343,7 +375,6 @@ def tls_origination(q):
         with open(os.path.join(lab.pki, f"strangers-{name}.crl"), "w") as f:
             f.write(text)
     route = {"destination": {"host": "target.internal", "port": {"number": 80}}}
-    from tls_lab import resource
     try:
         lab.put(lab.external("target", backend.port), lab.gateway("target", ["target.test"], None, 80, "HTTP"),
                 resource("VirtualService", "target", {"hosts": ["target.test"], "gateways": ["target"], "http": [

@@ -23,7 +23,7 @@ except ImportError:
     x509 = None
 
 # Ports of the lab's Gateways; all TLS servers share 443 by server name.
-PORTS = (80, 443, 9000, 9001, 9002, 9003)
+PORTS = (80, 443, 8443, 9000, 9001, 9002, 9003)
 
 
 def need_cryptography():
@@ -45,10 +45,10 @@ class Authority:
     def now():
         return datetime.datetime.now(datetime.timezone.utc)
 
-    def build(self, subject, key, issuer, signer, is_authority, names, usage=None, days=30):
+    def build(self, subject, key, issuer, signer, is_authority, names, usage=None, days=30, start=-40):
         builder = (
             x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(self.now() - datetime.timedelta(days=40))
+            .serial_number(x509.random_serial_number()).not_valid_before(self.now() + datetime.timedelta(days=start))
             .not_valid_after(self.now() + datetime.timedelta(days=days))
             .add_extension(x509.BasicConstraints(is_authority, None), True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
@@ -71,11 +71,12 @@ class Authority:
             f.write(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                                       serialization.NoEncryption()))
 
-    def issue(self, name, names, is_rsa=False, days=30):
+    def issue(self, name, names, is_rsa=False, days=30, start=-40, uses=("server", "client")):
         key = rsa.generate_private_key(65537, 2048) if is_rsa else ec.generate_private_key(ec.SECP256R1())
-        usage = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        kinds = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
+        usage = [kinds[use] for use in uses]
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        certificate = self.build(subject, key, self.name, self.key, False, names, usage, days)
+        certificate = self.build(subject, key, self.name, self.key, False, names, usage, days, start)
         self.write(name, certificate, key)
         return certificate
 
