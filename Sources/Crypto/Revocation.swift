@@ -11,7 +11,7 @@ public struct RevocationList: Equatable, Sendable {
     ///
     /// - Throws: `CertificateError.malformed` for a damaged block or when there is none.
     public static func all(pem: [UInt8]) throws(CertificateError) -> [RevocationList] {
-        let bio = BIO_new_mem_buf(pem, Int32(clamping: pem.count))
+        let bio = memoryBIO(pem)
         defer { BIO_free(bio) }
         var lists: [RevocationList] = []
         while let handle = gh_read_crl_pem(bio) {
