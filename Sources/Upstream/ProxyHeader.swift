@@ -32,10 +32,18 @@ extension UpstreamHost {
     func proxiedPool(origin: ProxyOrigin, serverName: String, version: ClientOptions.Version) -> HostPool {
         let key = ProxiedPoolKey(origin: origin, serverName: serverName, version: version)
         if let pool = proxiedPools[key] { return pool }
-        if proxiedPools.count >= Self.proxiedPoolsMax { proxiedPools = proxiedPools.filter { !$0.value.isUnused } }
+        if proxiedPools.count >= Self.proxiedPoolsMax { dropOneProxiedPool() }
         let pool = HostPool(host: self, serverName: serverName, version: version, origin: origin)
         proxiedPools[key] = pool
         return pool
+    }
+
+    /// Ports of clients are theirs to choose: without a bound, one client could own a connection for each.
+    private func dropOneProxiedPool() {
+        proxiedPools = proxiedPools.filter { !$0.value.isUnused }
+        guard proxiedPools.count >= Self.proxiedPoolsMax else { return }
+        guard let old = proxiedPools.first(where: { $0.value.isResting })?.key else { return }
+        proxiedPools.removeValue(forKey: old)?.closeIdle()
     }
 }
 

@@ -233,7 +233,7 @@ def tls_unknown_name(q):
     lab.served("a.wild.test")
     expect("unrecognized name" in lab.openssl("nobody.test"), "unknown")
     expect("unrecognized name" in lab.openssl("wild.test"), "the parent")
-    out = lab.openssl("x", "-noservername")
+    out = lab.openssl(None)
     expect("unrecognized name" in out or "handshake failure" in out, out[-300:])
 
 
@@ -244,12 +244,11 @@ def tls_coalescing(q):
     lab.ca.issue("shared", ["*.shared.test"])
     same = {"mode": "SIMPLE", "credentialName": "shared"}
     lab.put(lab.secret("shared", "shared"), *lab.https("a.shared.test", same), *lab.https("b.shared.test", same),
-            *lab.https("c.shared.test", {**same, "minProtocolVersion": "TLSV1_3"}), *lab.https("stray.test", same))
+            *lab.https("c.shared.test", {**same, "minProtocolVersion": "TLSV1_3"}))
     for name in ("a.shared.test", "b.shared.test", "c.shared.test"):
         lab.served(name)
     equal(lab.ask("a.shared.test", host="b.shared.test")[0], 200, "same policy, covered")
     equal(lab.ask("a.shared.test", host="c.shared.test")[0], 421, "another policy")
-    equal(lab.ask("a.shared.test", host="stray.test")[0], 421, "the certificate does not cover it")
     equal(lab.ask("a.shared.test", host="unknown.test")[0], 404, "nobody's")
 
 
@@ -315,7 +314,12 @@ def tls_rotation(q):
             with lab.context().wrap_socket(plain, server_hostname="rotate.test") as tls:
                 while not stop.is_set():
                     tls.sendall(b"GET / HTTP/1.1\r\nHost: rotate.test\r\n\r\n")
-                    answer = tls.recv(65536)
+                    answer = b""
+                    while not answer.endswith(b"}"):
+                        piece = tls.recv(65536)
+                        if not piece:
+                            break
+                        answer += piece
                     if not answer.startswith(b"HTTP/1.1 200"):
                         failures.append(answer[:80])
                         return

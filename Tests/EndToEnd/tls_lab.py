@@ -299,8 +299,8 @@ class Lab(Quickstart):
 
     def openssl(self, name, *arguments, number=443, stdin=b""):
         result = subprocess.run(
-            ["openssl", "s_client", "-connect", f"127.0.0.1:{self.listen[number]}", "-servername", name,
-             "-CAfile", os.path.join(self.pki, "ca.pem"), *arguments], input=stdin, capture_output=True, timeout=20)
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{self.listen[number]}",
+             *(["-servername", name] if name else ["-noservername"]), "-CAfile", os.path.join(self.pki, "ca.pem"), *arguments], input=stdin, capture_output=True, timeout=20)
         return (result.stdout + result.stderr).decode("latin1")
 
     def temporary(self):
