@@ -131,25 +131,25 @@ extension Exchange {
         _ facts: ConnectionFacts,
         _ downstream: HTTPDownstream
     ) {
-        let isMutual = facts.isMutual
+        let showsCertificate = facts.isMutual || (facts.isTLS && downstream.showsCertificate)
         switch mode {
         case .alwaysForwardOnly: return
-        case .forwardOnly: if downstream.facts.peer == nil { head.remove(.xForwardedClientCert) }
+        case .forwardOnly: if !facts.isMutual { head.remove(.xForwardedClientCert) }
         case .sanitize: head.remove(.xForwardedClientCert)
         case .sanitizeSet:
-            if isMutual {
+            if showsCertificate {
                 downstream.certificateElement.withUnsafeBytes { _ = head.set(.xForwardedClientCert, $0) }
             } else {
                 head.remove(.xForwardedClientCert)
             }
         case .appendForward:
-            guard isMutual else {
+            guard showsCertificate else {
                 head.remove(.xForwardedClientCert)
                 return
             }
             worker.scratch.removeAll(keepingCapacity: true)
             // Only who proved who he is may speak for others.
-            if downstream.facts.peer != nil, let old = head.value(.xForwardedClientCert), !old.isEmpty {
+            if facts.isMutual, let old = head.value(.xForwardedClientCert), !old.isEmpty {
                 worker.scratch.append(contentsOf: old)
                 worker.scratch.append(0x2C)
             }

@@ -102,7 +102,7 @@ final class HTTPDownstream: ServerConnectionDelegate, Downstream {
     }
 
     /// The client showed a certificate, verified or not.
-    private(set) lazy var isMutualTLS = connection.tls?.peerCertificate != nil
+    private(set) lazy var showsCertificate = connection.tls?.peerCertificate != nil
 
     /// What a request without `x-forwarded-for` gets: that field, the client's address for the mesh, the scheme.
     func forwardingLines(_ facts: ConnectionFacts) -> PreparedLines {
