@@ -36,6 +36,15 @@ import Testing
         "WorkloadGroup.metadata.labels{}": "`workload_groups` in Tests/EndToEnd/test_traffic.py",
         "WorkloadGroup.metadata.annotations{}": "`workload_groups` in Tests/EndToEnd/test_traffic.py",
         "WorkloadGroup.template": "`workload_groups` in Tests/EndToEnd/test_traffic.py",
+        "Gateway.servers[].tls.caCrl": "`tls_revocation` in Tests/EndToEnd/test_tls.py",
+        "Gateway.servers[].tls.insecureSkipVerify": "`tls_client_modes` in Tests/EndToEnd/test_tls.py",
+        "Gateway.servers[].tls.verifyCertificateHash[]": "`tls_client_modes` in Tests/EndToEnd/test_tls.py",
+        "Gateway.servers[].tls.verifyCertificateSpki[]": "`tls_client_modes` in Tests/EndToEnd/test_tls.py",
+        "VirtualService.tcp[].match[].destinationSubnets[]": "`tcp_subnets` in Tests/EndToEnd/test_tcp.py",
+        "VirtualService.tcp[].match[].sourceSubnet": "`tcp_subnets` in Tests/EndToEnd/test_tcp.py",
+        "VirtualService.tls[].match[].destinationSubnets[]": "`tls_passthrough` in Tests/EndToEnd/test_tcp.py",
+        "DestinationRule.trafficPolicy.proxyProtocol.version": "`proxy_protocol_out` in Tests/EndToEnd/test_tcp.py",
+        "DestinationRule.trafficPolicy.tls.caCrl": "`tls_origination` in Tests/EndToEnd/test_tls.py",
         "ProxyConfig.selector.matchLabels{}": "selects what the other fields warn about",
     ]
 
