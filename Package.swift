@@ -129,7 +129,7 @@ let package = Package(
             "ProxyTests",
             of: ["Proxy", "Upstream", "Routing", "XDS", "HTTP", "Transport", "Telemetry", "Crypto", "Base", "CSys"]
         ),
-        tests("FuzzTargetsTests", of: ["FuzzTargets"]),
+        tests("FuzzTargetsTests", of: ["FuzzTargets", "Base"]),
         tests("TidyTests", of: []),
     ] + fuzzers,
     swiftLanguageModes: [.v6]

@@ -9,7 +9,7 @@ internal import Glibc
     static func main() {
         guard CommandLine.argc > 1, let chosen = FuzzTarget(rawValue: CommandLine.arguments[1]) else {
             let names = FuzzTarget.allCases.map(\.rawValue).joined(separator: " ")
-            fputs("usage: gatehouse-fuzz TARGET [options] [corpus]\ntargets: \(names)\n", stderr)
+            say("usage: gatehouse-fuzz TARGET [options] [corpus]\ntargets: \(names)\n")
             exit(2)
         }
         target = chosen
@@ -29,10 +29,15 @@ internal import Glibc
         exit(status)
     }
 
+    static func say(_ text: String) {
+        let bytes = Array(text.utf8)
+        _ = write(2, bytes, bytes.count)
+    }
+
     /// A finding ends the process like a crash, so that libFuzzer keeps the input.
     static func feed(_ bytes: UnsafeRawBufferPointer) {
         do throws(FuzzFinding) { try target.run(bytes) } catch {
-            fputs("finding: \(error)\n", stderr)
+            say("finding: \(error)\n")
             abort()
         }
     }

@@ -111,10 +111,33 @@ enum RoutingTargets {
             let segments = path.split(separator: 0x2F, omittingEmptySubsequences: false)
             try require(!segments.contains([0x2E]) && !segments.contains([0x2E, 0x2E]), "level \(index) left dots")
             try require(!path.contains { $0 == 0x5C || $0 <= 0x20 || $0 >= 0x7F }, "level \(index) left odd bytes")
+            if level.escapedSlashes == .forward || level.escapedSlashes == .reject {
+                let decoded = unescaped(path).split(separator: 0x2F, omittingEmptySubsequences: false)
+                let isSafe = !decoded.contains([0x2E]) && !decoded.contains([0x2E, 0x2E])
+                try require(isSafe, "level \(index) left dots for whoever decodes")
+            }
             let isMerged = !level.mergesSlashes || !zip(path, path.dropFirst()).contains { $0 == 0x2F && $1 == 0x2F }
             try require(isMerged, "level \(index) left two slashes")
         }
     }
+}
+
+/// What a back end sees that decodes once.
+private func unescaped(_ path: ArraySlice<UInt8>) -> [UInt8] {
+    var out: [UInt8] = []
+    var rest = path
+    while let byte = rest.popFirst() {
+        let digits = String(decoding: rest.prefix(2), as: UTF8.self)
+        if byte == 0x25, digits.utf8.count == 2, digits.first != "+", digits.first != "-",
+            let value = UInt8(digits, radix: 16)
+        {
+            out.append(value)
+            rest = rest.dropFirst(2)
+        } else {
+            out.append(byte)
+        }
+    }
+    return out
 }
 
 extension String {

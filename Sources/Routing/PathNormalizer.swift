@@ -147,7 +147,7 @@ public struct PathNormalizer: Equatable, Sendable {
                     if refusesAmbiguity, hasDotsWithParameters(at: index, in: input) { return false }
                 } else if byte == 0x25, let value = escaped(at: index, in: input) {
                     if value == 0 { return false }
-                    if isUnreserved(value) {
+                    if isUnreserved(value), hexDigit(value) == nil || !endsInPartialEscape(path) {
                         path.append(value)
                     } else {
                         path.append(contentsOf: input.part(index, index &+ 3))
@@ -162,6 +162,14 @@ public struct PathNormalizer: Equatable, Sendable {
             }
             return true
         }
+    }
+
+    /// A `%` that is no escape, or one with its first digit: a digit unescaped behind it would make an escape that
+    /// nobody wrote, such as `%2e` of `%2%65`, which the back end then reads as a dot.
+    private static func endsInPartialEscape(_ path: [UInt8]) -> Bool {
+        if path.last == 0x25 { return true }
+        guard path.count >= 2, let last = path.last else { return false }
+        return path[path.count &- 2] == 0x25 && hexDigit(last) != nil
     }
 
     static func isUnreserved(_ byte: UInt8) -> Bool {

@@ -7,7 +7,7 @@ Load on the ingress gateway of the quickstart, sidecars included: keep-alive and
 is there), HTTP/2 over TLS with many streams (h2load), unknown SNI, broken requests, and a route changed every second.
 The first fifth is warm-up. Fails when a request of the steady clients fails, when any process grows by more than the
 scorecard's slope would allow (RELIABILITY: 1 MB an hour; here with a floor of 8 MB for what caches need), or when
-descriptors do not return to what they were.
+descriptors go on growing after the warm-up.
 """
 import argparse
 import os
@@ -126,8 +126,10 @@ def main():
                   f"descriptors {rows[0][2]} -> {now}")
             if (late - early) / 1024 > max(8, hours):
                 failed.append(f"{name} grew by {(late - early) / 1024:.1f} MB")
-            if now > rows[0][2] + 64:
-                failed.append(f"{name} holds {now} descriptors, {rows[0][2]} at first")
+            # Idle connections to upstreams are kept for an hour: the warm-up shows how many the load needs.
+            warm = max(row[2] for row in rows if row[0] < options.seconds * 2 / 5)
+            if now > warm + 64:
+                failed.append(f"{name} holds {now} descriptors, {warm} when warm")
     finally:
         stopping.set()
         q.stop_all()
