@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A bounded campaign: every target of Sources/FuzzTargets under libFuzzer and AddressSanitizer, one after the other.
 #
-# FUZZ_SECONDS (600): CPU-seconds per target. FUZZ_TARGETS: only these. FUZZ_SCRATCH (.build-fuzz): build products.
+# FUZZ_SECONDS (600): seconds per target, on one core. FUZZ_TARGETS: only these. FUZZ_SCRATCH (.build-fuzz): build products.
 # New inputs are kept in FUZZ_SCRATCH/corpus, findings in Fuzz/crashes/TARGET, where `make test` replays them.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -41,7 +41,8 @@ for target in $targets; do
             "$scratch/corpus/$target" "Fuzz/corpus/$target" "$scratch/shared/$target" >"$log.part" 2>&1
         status=$?
         cat "$log.part" >>"$log"
-        runs=$((runs + $(sed -n 's/^stat::number_of_executed_units: //p' "$log.part" | tail -n 1)))
+        part=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log.part" | tail -n 1)
+        runs=$((runs + ${part:-0}))
         [ $status -eq 0 ] && break
         findings=$((findings + 1))
     done

@@ -17,16 +17,12 @@ internal import Glibc
         var arguments = CommandLine.arguments
         arguments.remove(at: 1)
         arguments.insert("-max_len=\(chosen.bytesMax)", at: 1)
-        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        let words = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: arguments.count + 1)
+        for (index, argument) in arguments.enumerated() { words[index] = strdup(argument) }
+        words[arguments.count] = nil
         var count = Int32(arguments.count)
-        let status = words.withUnsafeMutableBufferPointer { words in
-            var base = words.baseAddress
-            return runDriver(&count, &base) { bytes, size in
-                feed(UnsafeRawBufferPointer(start: bytes, count: size))
-                return 0
-            }
-        }
-        exit(status)
+        var base: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = words
+        exit(runDriver(&count, &base, feedTarget))
     }
 
     static func say(_ text: String) {
@@ -41,6 +37,11 @@ internal import Glibc
             abort()
         }
     }
+}
+
+private func feedTarget(_ bytes: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
+    Driver.feed(UnsafeRawBufferPointer(start: bytes, count: size))
+    return 0
 }
 
 /// libFuzzer's entry for programs with a `main` of their own.
