@@ -49,8 +49,9 @@ struct ConnectionManagers {
     }
 
     /// The way in to the app: the peer's identity is appended to what it forwards.
-    func inbound(routes: RouteConfigurationMessage, statPrefix: String) -> ConnectionManager {
+    func inbound(routes: RouteConfigurationMessage, statPrefix: String, isGRPCWeb: Bool) -> ConnectionManager {
         var manager = base(statPrefix: statPrefix)
+        if isGRPCWeb { Self.addGRPCWeb(to: &manager) }
         manager.routeConfig = routes
         manager.useRemoteAddress = Wire.bool(false)
         manager.forwardClientCertDetails = .appendForward
@@ -82,11 +83,11 @@ struct ConnectionManagers {
         websocket.upgradeType = "websocket"
         manager.upgradeConfigs = [websocket]
         manager.httpFilters = [
-            filter("envoy.filters.http.cors", Envoy_Extensions_Filters_Http_Cors_V3_Cors()),
-            filter("envoy.filters.http.fault", FaultMessage()),
+            Self.filter("envoy.filters.http.cors", Envoy_Extensions_Filters_Http_Cors_V3_Cors()),
+            Self.filter("envoy.filters.http.fault", FaultMessage()),
         ]
         manager.httpFilters += RouteExtras.filters(mesh.routePolicies)
-        manager.httpFilters.append(filter("envoy.filters.http.router", RouterMessage()))
+        manager.httpFilters.append(Self.filter("envoy.filters.http.router", RouterMessage()))
         return manager
     }
 
@@ -117,7 +118,15 @@ struct ConnectionManagers {
         return rds
     }
 
-    private func filter(_ name: String, _ configuration: some Message) -> HTTPFilterMessage {
+    /// In front of the other filters, as in Istio: they see gRPC.
+    static func addGRPCWeb(to manager: inout ConnectionManager) {
+        manager.httpFilters.insert(
+            filter("envoy.filters.http.grpc_web", Envoy_Extensions_Filters_Http_GrpcWeb_V3_GrpcWeb()),
+            at: 0
+        )
+    }
+
+    private static func filter(_ name: String, _ configuration: some Message) -> HTTPFilterMessage {
         var filter = HTTPFilterMessage()
         filter.name = name
         filter.typedConfig = Wire.any(configuration)

@@ -15,12 +15,14 @@ struct EdgeProfile {
     let settings: EdgeSettings
     /// The policies that the settings come from.
     let sources: [ResourceKey]
+    private let bridgesGRPCWeb: Bool
 
     /// Notes the policies that shape the server, and those that an older one displaces.
     init(_ member: GatewayPorts.Member, mesh: MeshSnapshot, ledger: inout Ledger) {
         let found = mesh.edgePolicies.effective(for: member.source, server: member.server)
         settings = found.settings
         sources = found.sources
+        bridgesGRPCWeb = settings.grpc?.web ?? (member.portProtocol == .grpcWeb)
         ledger.use(found.sources)
         for (loser, winner) in mesh.edgePolicies.displaced(at: member.source) {
             ledger.use(loser)
@@ -68,12 +70,19 @@ struct EdgeProfile {
         if let count = limits?.requestsPerConnection, count > 0 {
             manager.commonHTTPProtocolOptions.maxRequestsPerConnection = Wire.uint(count)
         }
+        if bridgesGRPCWeb { ConnectionManagers.addGRPCWeb(to: &manager) }
         let http2 = settings.http2
         manager.http2ProtocolOptions.maxConcurrentStreams = Wire.uint(http2?.maxConcurrentStreams ?? 100)
         manager.http2ProtocolOptions.initialStreamWindowSize = Wire.uint(http2?.initialStreamWindowSize ?? 65_536)
         manager.http2ProtocolOptions.initialConnectionWindowSize = Wire.uint(
             http2?.initialConnectionWindowSize ?? 1_048_576
         )
+        if let interval = http2?.keepaliveInterval, interval > .zero {
+            manager.http2ProtocolOptions.connectionKeepalive.interval = Wire.duration(interval)
+            manager.http2ProtocolOptions.connectionKeepalive.timeout = Wire.duration(
+                http2?.keepaliveTimeout ?? .seconds(20)
+            )
+        }
     }
 
     // MARK: Connections

@@ -227,6 +227,12 @@ struct SidecarListeners {
         table.name = "inbound|\(port.appPort)||"
         table.virtualHosts = [host]
         table.validateClusters = Wire.bool(false)
-        return Chains.http(managers.inbound(routes: table, statPrefix: statPrefix))
+        return Chains.http(
+            managers.inbound(
+                routes: table,
+                statPrefix: statPrefix,
+                isGRPCWeb: port.portProtocol == .grpcWeb
+            )
+        )
     }
 }

@@ -28,6 +28,7 @@ import test_bookinfo  # noqa: F401
 import test_seed  # noqa: F401
 import test_traffic  # noqa: F401
 import test_changes  # noqa: F401
+import test_http2  # noqa: F401
 import test_failures  # noqa: F401
 from quickstart import Quickstart
 

@@ -53,6 +53,16 @@ import Testing
             refused: ["http2.initialStreamWindowSize"]
         ),
         Row(
+            says: "a PING that is never waited for",
+            spec: "{\(target), http2: {keepaliveInterval: 0s, keepaliveTimeout: 0s}}",
+            refused: ["http2.keepaliveTimeout"]
+        ),
+        Row(
+            says: "gRPC-Web is on or off",
+            spec: "{\(target), grpc: {web: sometimes}}",
+            refused: ["grpc.web"]
+        ),
+        Row(
             says: "the kernel probes in whole seconds",
             spec: "{\(target), tcpKeepalive: {time: 500ms}}",
             refused: ["tcpKeepalive.time"]

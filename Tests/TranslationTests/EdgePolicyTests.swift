@@ -46,6 +46,33 @@ import XDS
         }
     }
 
+    @Test func `PINGs to clients follow the policy`() throws {
+        let manager = try #require(try Self.managers(80, Self.policy("p", "http2: {keepaliveInterval: 30s}")).first)
+        #expect(manager.http2.keepalive?.interval == .seconds(30) && manager.http2.keepalive?.timeout == .seconds(20))
+        #expect(try Self.managers(80, "").first?.http2.keepalive == nil)
+        #expect(try Self.managers(80, Self.policy("p", "http2: {keepaliveInterval: 0s}")).first?.http2.keepalive == nil)
+    }
+
+    @Test func `gRPC-Web is translated where a policy says so, and on servers of that protocol`() throws {
+        func isBridged(_ port: Int, _ policies: String) throws -> [Bool] {
+            try Self.managers(port, policies).map { $0.filters.first?.kind == .grpcWeb }
+        }
+        #expect(try isBridged(80, "") == [false])
+        #expect(try isBridged(80, Self.policy("p", "grpc: {web: true}")) == [true])
+        #expect(try isBridged(443, Self.policy("p", "grpc: {web: true}", section: "a")).filter { $0 }.count == 1)
+        let web = Self.gateway.replacing(
+            "number: 80, name: http, protocol: HTTP}",
+            with: "number: 80, name: w, protocol: GRPC-WEB}"
+        )
+        let made = try GatewayTests.translated(GatewayTests.secrets + web)
+        let found = try #require(made.snapshot.all(.listener).first { $0.name.hasSuffix("_80") })
+        guard case .http(let manager)? = try Listener(decoding: found.bytes).filterChains.first?.terminal else {
+            Issue.record("no HTTP")
+            return
+        }
+        #expect(manager.filters.first?.kind == .grpcWeb)
+    }
+
     @Test func `without a policy the edge profile holds`() throws {
         let listener = try Self.listener(80, "")
         let manager = try #require(try Self.managers(80, "").first)

@@ -19,6 +19,7 @@ struct HTTP2Callbacks {
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table, dataReceived)
         nghttp2_session_callbacks_set_on_stream_close_callback(table, streamClosed)
         nghttp2_session_callbacks_set_on_frame_send_callback(table, frameSent)
+        nghttp2_session_callbacks_set_send_data_callback(table, sendHTTP2Body)
         var made: OpaquePointer?
         nghttp2_option_new(&made)
         nghttp2_option_set_no_auto_window_update(made, 1)
@@ -48,10 +49,8 @@ private func beginHeaders(
     guard gh_h2_frame_type(frame) == gh_h2_headers else { return 0 }
     let id = gh_h2_frame_stream(frame)
     let isRequest = frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST
-    guard let stream = session.headersBegan(id, HTTP2Callbacks.stream(raw, id), isRequest: isRequest) else { return 0 }
-    stream.incoming = MessageHead()
-    stream.incomingBytes = 0
-    stream.isTooLarge = false
+    let known = isRequest ? nil : HTTP2Callbacks.stream(raw, id)
+    session.receive(into: session.headersBegan(id, known, isRequest: isRequest))
     return 0
 }
 
@@ -65,24 +64,11 @@ private func header(
     _ flags: UInt8,
     _ user: UnsafeMutableRawPointer?
 ) -> Int32 {
-    guard let frame, let name, nameCount > 0, let session = HTTP2Callbacks.session(user) else { return 0 }
-    guard let stream = HTTP2Callbacks.stream(raw, gh_h2_frame_stream(frame)), let head = stream.incoming else {
-        return 0
-    }
-    stream.incomingBytes &+= nameCount &+ valueCount &+ 32
-    if stream.incomingBytes > session.headBytesMax || head.fieldCount >= session.fieldsMax {
-        stream.isTooLarge = true
-        // Answering 431 keeps the connection, unless the list goes on and on.
-        return stream.incomingBytes > 4 * session.headBytesMax ? gh_h2_err_callback : 0
-    }
+    guard let user, let name, nameCount > 0 else { return 0 }
     let nameBytes = UnsafeRawBufferPointer(start: name, count: nameCount)
     let valueBytes = UnsafeRawBufferPointer(start: value, count: valueCount)
-    if name[0] == 58 {
-        session.pseudoField(stream, nameBytes, valueBytes)
-    } else if !head.appendReceived(nameBytes, valueBytes) {
-        stream.flaw = "a field is malformed"
-    }
-    return 0
+    // No reference is counted here: this runs for every field of every message.
+    return Unmanaged<HTTP2Session>.fromOpaque(user)._withUnsafeGuaranteedRef { $0.received(nameBytes, valueBytes) }
 }
 
 private func invalidHeader(
@@ -110,10 +96,7 @@ private func frameReceived(
     switch gh_h2_frame_type(frame) {
     case gh_h2_headers:
         session.inspector.flood.headersEnded()
-        guard let stream = HTTP2Callbacks.stream(raw, gh_h2_frame_stream(frame)) else { return 0 }
-        if hasEnd { stream.hasInputEnded = true }
-        session.headersEnded(stream, endStream: hasEnd)
-        stream.incoming = nil
+        session.headersReceived(endStream: hasEnd)
     case gh_h2_data:
         if gh_h2_frame_length(frame) > 0 && gh_h2_frame_length(frame) == gh_h2_data_padding(frame) {
             if !session.inspector.flood.emptyDataSeen() { session.fail(.enhanceYourCalm) }
@@ -158,11 +141,11 @@ private func streamClosed(_ raw: OpaquePointer?, _ id: Int32, _ code: UInt32, _ 
     guard let session = HTTP2Callbacks.session(user), let stream = HTTP2Callbacks.stream(raw, id) else { return 0 }
     nghttp2_session_set_stream_user_data(raw, id, nil)
     session.unlink(stream)
-    session.streamClosed(stream, HTTP2ErrorCode(rawValue: code))
+    session.ended(stream, HTTP2ErrorCode(rawValue: code))
     return 0
 }
 
-/// Fetches content for a DATA frame; the source pointer is the stream.
+/// Says how much content the next DATA frame carries; the source is the stream.
 func readHTTP2Body(
     _ raw: OpaquePointer?,
     _ id: Int32,
@@ -172,9 +155,32 @@ func readHTTP2Body(
     _ source: UnsafeMutablePointer<nghttp2_data_source>?,
     _ user: UnsafeMutableRawPointer?
 ) -> Int {
-    guard let out, let flags, let session = HTTP2Callbacks.session(user), let stream = HTTP2Callbacks.stream(raw, id)
-    else {
-        return Int(gh_h2_err_temporal)
+    guard let flags, let user, let data = source?.pointee.ptr else { return Int(gh_h2_err_temporal) }
+    return Unmanaged<HTTP2Session>.fromOpaque(user)._withUnsafeGuaranteedRef { session in
+        Unmanaged<HTTP2Stream>.fromOpaque(data)._withUnsafeGuaranteedRef { session.fill($0, room, &flags.pointee) }
     }
-    return session.fill(stream, out, room, &flags.pointee)
+}
+
+/// Sends the DATA frame that `readHTTP2Body` announced: nine octets of nghttp2, the content straight from the stream.
+private func sendHTTP2Body(
+    _ raw: OpaquePointer?,
+    _ frame: UnsafeMutablePointer<nghttp2_frame>?,
+    _ header: UnsafePointer<UInt8>?,
+    _ count: Int,
+    _ source: UnsafeMutablePointer<nghttp2_data_source>?,
+    _ user: UnsafeMutableRawPointer?
+) -> Int32 {
+    guard let header, let user, let data = source?.pointee.ptr else { return gh_h2_err_temporal }
+    return Unmanaged<HTTP2Session>.fromOpaque(user)._withUnsafeGuaranteedRef { session in
+        Unmanaged<HTTP2Stream>.fromOpaque(data)._withUnsafeGuaranteedRef { session.sendContent($0, header) }
+    }
+}
+
+extension nghttp2_data_provider {
+    /// Content that `stream` holds. The session keeps the stream for as long as nghttp2 knows it.
+    init(_ stream: HTTP2Stream) {
+        self.init()
+        source.ptr = Unmanaged.passUnretained(stream).toOpaque()
+        read_callback = readHTTP2Body
+    }
 }

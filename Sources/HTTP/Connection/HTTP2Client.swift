@@ -101,8 +101,7 @@ final class HTTP2ClientSession: HTTP2Session {
         if ends {
             id = nghttp2_submit_request(raw, nil, list, count, nil, user)
         } else {
-            var source = nghttp2_data_provider()
-            source.read_callback = readHTTP2Body
+            var source = nghttp2_data_provider(stream)
             id = nghttp2_submit_request(raw, nil, list, count, &source, user)
         }
         guard id > 0 else { return false }
@@ -131,8 +130,13 @@ final class HTTP2ClientSession: HTTP2Session {
 
     // MARK: Responses
 
-    override func pseudoField(_ stream: HTTP2Stream, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
-        guard let head = stream.incoming, value.count == 3, let status = MessageHead.decimal(value) else { return }
+    override func pseudoField(
+        _ stream: HTTP2Stream,
+        _ head: MessageHead,
+        _ name: UnsafeRawBufferPointer,
+        _ value: UnsafeRawBufferPointer
+    ) {
+        guard value.count == 3, let status = MessageHead.decimal(value) else { return }
         head.status = UInt16(truncatingIfNeeded: status)
     }
 

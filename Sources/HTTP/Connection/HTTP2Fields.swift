@@ -5,7 +5,7 @@ internal import CSys
 extension MessageHead {
     /// Enters a received field. False when it may not stand in a message.
     func appendReceived(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool {
-        guard let p = name.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return false }
+        guard let p = name.baseAddress?.assumingMemoryBound(to: UInt8.self), name.count < 1 << 15 else { return false }
         let id = KnownField.of(p, name.count)
         switch id {
         case .host:
@@ -13,11 +13,13 @@ extension MessageHead {
             if authorityRange.count > 0 { return authority.elementsEqual(value) }
             setAuthority(value)
             return true
-        case .contentLength where contentLength != nil: return false
-        case .other: return append(name, value)
-        // Written by the name of the slot: what the peer sent for it need not be looked at again.
-        default: return append(id, value)
+        case .contentLength:
+            guard contentLength == nil, let length = MessageHead.decimal(value) else { return false }
+            contentLength = length
+        case .transferEncoding: return false
+        default: break
         }
+        return appendLine(id, name, value)
     }
 
     /// Joins cookie crumbs, which HTTP/2 may send one by one (RFC 9113 §8.2.3).
@@ -51,20 +53,18 @@ extension MessageHead {
             fill(start)
             var count = pseudo
             for i in 0..<fieldCount where !fields[i].isRemoved {
-                switch KnownField(rawValue: fields[i].id) {
+                let field = fields[i]
+                let id = KnownField(rawValue: field.id) ?? .other
+                let value = block + Int(field.value), valueCount = Int(field.valueEnd &- field.value)
+                switch id {
                 case .connection, .keepAlive, .proxyConnection, .upgrade, .http2Settings, .transferEncoding, .host:
                     continue
                 case .te where !MessageHead.listContains(valueView(i), "trailers"): continue
-                default: break
+                case .other: gh_nv(start + count, block + Int(field.line), Int(field.nameLength), value, valueCount)
+                default:
+                    let name = id.name
+                    gh_nv_static(start + count, name.utf8Start, name.utf8CodeUnitCount, value, valueCount)
                 }
-                let field = fields[i]
-                gh_nv(
-                    start + count,
-                    block + Int(field.line),
-                    Int(field.nameLength),
-                    block + Int(field.value),
-                    Int(field.valueEnd &- field.value)
-                )
                 count += 1
             }
             body(start, count)
@@ -91,6 +91,6 @@ extension MessageHead {
 extension nghttp2_nv {
     /// Literals live as long as the program; values are copied by nghttp2 before their buffer goes away.
     static func put(_ slot: UnsafeMutablePointer<nghttp2_nv>, _ name: StaticString, _ value: UnsafeRawBufferPointer) {
-        gh_nv(slot, name.utf8Start, name.utf8CodeUnitCount, value.baseAddress, value.count)
+        gh_nv_static(slot, name.utf8Start, name.utf8CodeUnitCount, value.baseAddress, value.count)
     }
 }

@@ -2,18 +2,18 @@ internal import Base
 internal import CNghttp2
 internal import Transport
 
-/// PINGs on an HTTP/2 connection to an upstream, so that a dead peer is noticed.
+/// PINGs on an HTTP/2 connection, of either side, so that a dead peer is noticed.
 ///
 ///     resting ──interval──▶ asking ──anything received──▶ resting; nothing within the timeout closes the connection
 ///
 /// Source: Envoy `KeepaliveSettings`. Whatever the peer sends proves that it lives, not only the answer to the PING.
 final class HTTP2KeepAlive: LoopTimer {
-    private unowned let session: HTTP2ClientSession
+    private unowned let session: HTTP2Session
     private let interval: Duration
     private let timeout: Duration
     private var isAsking = false
 
-    init(_ session: HTTP2ClientSession, interval: Duration, timeout: Duration) {
+    init(_ session: HTTP2Session, interval: Duration, timeout: Duration) {
         self.session = session
         self.interval = interval
         self.timeout = timeout
@@ -40,7 +40,7 @@ final class HTTP2KeepAlive: LoopTimer {
     }
 }
 
-extension HTTP2ClientSession {
+extension HTTP2Session {
     func ping() {
         nghttp2_submit_ping(raw, 0, nil)
         touch()

@@ -5,12 +5,19 @@ internal import Transport
 /// HTTP/2 on an accepted connection.
 final class HTTP2ServerEngine: ServerEngine {
     private let session: HTTP2ServerSession
+    private var keepAlive: HTTP2KeepAlive?
 
     init(_ server: ServerConnection) {
         session = HTTP2ServerSession(server)
+        super.init()
+        let options = server.options
+        if let interval = options.pingInterval {
+            keepAlive = HTTP2KeepAlive(session, interval: interval, timeout: options.pingTimeout)
+        }
     }
 
     override func received(_ bytes: BytePointer, _ count: Int) -> Int {
+        keepAlive?.received()
         session.receive(bytes, count)
         return count
     }
@@ -21,7 +28,11 @@ final class HTTP2ServerEngine: ServerEngine {
 
     override func drain() { session.drain() }
 
-    override func closed(_ reason: CloseReason) { session.closed(reason) }
+    override func closed(_ reason: CloseReason) {
+        keepAlive?.cancel()
+        keepAlive = nil
+        session.closed(reason)
+    }
 }
 
 final class HTTP2ServerSession: HTTP2Session {
@@ -72,8 +83,13 @@ final class HTTP2ServerSession: HTTP2Session {
         return stream
     }
 
-    override func pseudoField(_ stream: HTTP2Stream, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
-        guard let head = stream.incoming, name.count > 2 else { return }
+    override func pseudoField(
+        _ stream: HTTP2Stream,
+        _ head: MessageHead,
+        _ name: UnsafeRawBufferPointer,
+        _ value: UnsafeRawBufferPointer
+    ) {
+        guard name.count > 2 else { return }
         switch (name[1], name[2]) {
         case (0x6D, _): head.setMethod(value)
         case (0x61, _): head.setAuthority(value)
@@ -228,7 +244,9 @@ final class HTTP2ServerSession: HTTP2Session {
         } else if streamCount == 0 && now.since(idleSince) >= options.idleTimeout {
             fail(.noError)
         }
-        if transport.bufferedBytes > 0 && now.since(transport.lastActive) >= options.sendTimeout {
+        // Not later than promised: the timer comes every so often only.
+        let patience = options.sendTimeout - HTTP2ServerTimer.interval
+        if transport.bufferedBytes > 0 && now.since(transport.lastActive) >= patience {
             transport.close()
             return
         }
@@ -237,7 +255,7 @@ final class HTTP2ServerSession: HTTP2Session {
     }
 
     private func check(_ stream: HTTP2Stream, _ now: MonotonicTime) {
-        if !stream.body.isEmpty && now.since(stream.lastOutput) >= options.sendTimeout {
+        if !stream.body.isEmpty && now.since(stream.lastOutput) >= options.sendTimeout - HTTP2ServerTimer.interval {
             giveUp(stream)
             return
         }
@@ -305,8 +323,7 @@ final class HTTP2ServerStream: ServerStream {
             if ends {
                 _ = nghttp2_submit_response(core.session.raw, core.id, list, count, nil)
             } else {
-                var source = nghttp2_data_provider()
-                source.read_callback = readHTTP2Body
+                var source = nghttp2_data_provider(core)
                 _ = nghttp2_submit_response(core.session.raw, core.id, list, count, &source)
             }
         }

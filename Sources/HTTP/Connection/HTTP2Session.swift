@@ -17,13 +17,20 @@ class HTTP2Session: DeferredWork {
 
     final let transport: Connection
     final var raw: OpaquePointer?
-    private final var first: HTTP2Stream?
+    /// The list holds one reference to each of its streams, counted by hand.
+    private final var first: Unmanaged<HTTP2Stream>?
+    /// The stream and the head whose fields are arriving.
+    private final var receiving: Unmanaged<HTTP2Stream>?
+    private final var receivingHead: Unmanaged<MessageHead>?
     final var streamCount = 0
     final var inspector: FrameInspector
     private final var becameWritable: [HTTP2Stream] = []
     private final var stopping: [HTTP2Stream] = []
     private final let stopTimer = HTTP2StopTimer()
     private final var isFlushing = false
+    private final var isReceiving = false
+    private final var isLending = false
+    private final var endings: [(HTTP2Stream, HTTP2ErrorCode)] = []
     final var hasFailed = false
 
     init(_ transport: Connection, isServer: Bool) {
@@ -47,7 +54,7 @@ class HTTP2Session: DeferredWork {
 
     // Not from inside a callback of nghttp2.
     private final func deleteSession() {
-        while let stream = first { unlink(stream) }
+        while let stream = first { unlink(stream.takeUnretainedValue()) }
         if let raw { nghttp2_session_del(raw) }
         raw = nil
     }
@@ -57,7 +64,12 @@ class HTTP2Session: DeferredWork {
     /// A HEADERS frame began. Returns the stream that gets its fields, or nil to skip them.
     func headersBegan(_ id: Int32, _ known: HTTP2Stream?, isRequest: Bool) -> HTTP2Stream? { known }
     func headersEnded(_ stream: HTTP2Stream, endStream: Bool) {}
-    func pseudoField(_ stream: HTTP2Stream, _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {}
+    func pseudoField(
+        _ stream: HTTP2Stream,
+        _ head: MessageHead,
+        _ name: UnsafeRawBufferPointer,
+        _ value: UnsafeRawBufferPointer
+    ) {}
     func dataArrived(_ stream: HTTP2Stream, _ bytes: UnsafeRawBufferPointer) {}
     func inputEnded(_ stream: HTTP2Stream) {}
     func streamClosed(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {}
@@ -75,7 +87,9 @@ class HTTP2Session: DeferredWork {
             fail(code)
             return
         }
+        isReceiving = true
         let used = nghttp2_session_mem_recv(raw, bytes, count)
+        isReceiving = false
         if used < 0 { fail(used == Int(gh_h2_err_callback) ? .enhanceYourCalm : .protocolError) }
         if nghttp2_session_get_outbound_queue_size(raw) > HTTP2Session.queuedFramesMax { fail(.enhanceYourCalm) }
         touch()
@@ -94,8 +108,38 @@ class HTTP2Session: DeferredWork {
 
     override final func runDeferred() { flush() }
 
+    /// Sends large content straight from its owner's memory, as far as windows and socket allow.
+    final func flushLent(_ stream: HTTP2Stream) {
+        guard !isReceiving, !isFlushing, !hasFailed else { return }
+        isLending = true
+        pump()
+        isLending = false
+    }
+
+    /// nghttp2 is done with a stream. Nobody is told from inside a call into a stream.
+    final func ended(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
+        if isLending {
+            endings.append((stream, code))
+            touch()
+        } else {
+            streamClosed(stream, code)
+        }
+    }
+
     private final func flush() {
         guard let raw, !isFlushing, transport.isOpen else { return }
+        while let (stream, code) = endings.popLast() { streamClosed(stream, code) }
+        pump()
+        if !becameWritable.isEmpty { tellWritable() }
+        // Unsent output remains with nghttp2 until the socket takes more; `writable` comes back here.
+        if transport.isOpen && nghttp2_session_want_read(raw) == 0 && nghttp2_session_want_write(raw) == 0 {
+            transport.finish(lingering: !hasFailed)
+        }
+        flushed()
+    }
+
+    private final func pump() {
+        guard let raw else { return }
         isFlushing = true
         while transport.isOpen && transport.bufferedBytes < HTTP2Session.outputMax {
             var data: UnsafePointer<UInt8>?
@@ -107,12 +151,6 @@ class HTTP2Session: DeferredWork {
             transport.write(data, count)
         }
         isFlushing = false
-        if !becameWritable.isEmpty { tellWritable() }
-        // Unsent output remains with nghttp2 until the socket takes more; `writable` comes back here.
-        if transport.isOpen && nghttp2_session_want_read(raw) == 0 && nghttp2_session_want_write(raw) == 0 {
-            transport.finish(lingering: !hasFailed)
-        }
-        flushed()
     }
 
     /// After each flush, outside of nghttp2.
@@ -130,26 +168,31 @@ class HTTP2Session: DeferredWork {
     // MARK: Streams
 
     final func link(_ stream: HTTP2Stream) {
+        let link = Unmanaged.passRetained(stream)
         stream.next = first
-        first?.previous = stream
-        first = stream
+        first?._withUnsafeGuaranteedRef { $0.previous = link }
+        first = link
         streamCount &+= 1
     }
 
+    /// Gives the list's reference up; the caller holds another.
     final func unlink(_ stream: HTTP2Stream) {
-        let next = stream.next
-        next?.previous = stream.previous
-        if let previous = stream.previous { previous.next = next } else { first = next }
+        let next = stream.next, previous = stream.previous
+        next?._withUnsafeGuaranteedRef { $0.previous = previous }
+        if let previous { previous._withUnsafeGuaranteedRef { $0.next = next } } else { first = next }
         stream.next = nil
         stream.previous = nil
         streamCount &-= 1
+        let link = Unmanaged.passUnretained(stream)
+        if let current = receiving, current.toOpaque() == link.toOpaque() { receive(into: nil) }
+        link.release()
     }
 
     /// Visits every stream; the visitor may close the visited one.
     final func forEachStream(_ body: (HTTP2Stream) -> Void) {
-        var stream = first
+        var stream = first?.takeUnretainedValue()
         while let current = stream {
-            stream = current.next
+            stream = current.next?.takeUnretainedValue()
             body(current)
         }
     }
@@ -198,7 +241,8 @@ class HTTP2Session: DeferredWork {
     /// Tells every stream that the connection is gone.
     final func abandonAll(_ body: (HTTP2Stream) -> Void) {
         hasFailed = true
-        while let stream = first {
+        while let (stream, _) = endings.popLast() { body(stream) }
+        while let stream = first?.takeUnretainedValue() {
             unlink(stream)
             body(stream)
         }
@@ -226,32 +270,92 @@ class HTTP2Session: DeferredWork {
         }
     }
 
-    /// Fills one DATA frame. Returns bytes, or the deferred error.
-    final func fill(_ stream: HTTP2Stream, _ out: MutableBytePointer, _ room: Int, _ flags: inout UInt32) -> Int {
-        let count = min(stream.body.count, room)
+    /// A header block begins; nil when nobody wants its fields.
+    final func receive(into stream: HTTP2Stream?) {
+        guard let stream else {
+            receiving = nil
+            receivingHead = nil
+            return
+        }
+        let head = MessageHead()
+        stream.incoming = head
+        stream.incomingBytes = 0
+        stream.isTooLarge = false
+        receiving = Unmanaged.passUnretained(stream)
+        receivingHead = Unmanaged.passUnretained(head)
+    }
+
+    /// One field of it. Names and values have been checked by nghttp2 (RFC 9113 §8.2.1).
+    @inline(__always) final func received(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Int32 {
+        guard let receiving, let receivingHead else { return 0 }
+        return receiving._withUnsafeGuaranteedRef { stream in
+            receivingHead._withUnsafeGuaranteedRef { head in
+                stream.incomingBytes &+= name.count &+ value.count &+ 32
+                if stream.incomingBytes > headBytesMax || head.fieldCount >= fieldsMax {
+                    stream.isTooLarge = true
+                    // Answering 431 keeps the connection, unless the list goes on and on.
+                    return stream.incomingBytes > 4 * headBytesMax ? gh_h2_err_callback : 0
+                }
+                if name[0] == 58 {
+                    pseudoField(stream, head, name, value)
+                } else if !head.appendReceived(name, value) {
+                    stream.flaw = "a field is malformed"
+                }
+                return 0
+            }
+        }
+    }
+
+    final func headersReceived(endStream: Bool) {
+        guard let stream = receiving?.takeUnretainedValue() else { return }
+        receive(into: nil)
+        if endStream { stream.hasInputEnded = true }
+        headersEnded(stream, endStream: endStream)
+        stream.incoming = nil
+    }
+
+    /// Says how many bytes the next DATA frame carries; `sendContent` follows. Or the deferred error.
+    final func fill(_ stream: HTTP2Stream, _ room: Int, _ flags: inout UInt32) -> Int {
+        let available = stream.lentCount > 0 ? stream.lentCount : stream.body.count
+        let count = min(available, room)
         if count == 0 && !stream.isEnding {
             stream.isDeferred = true
             return Int(gh_h2_err_deferred)
         }
-        if count > 0, let p = stream.body.start {
-            memcpy(out, p, count)
-            stream.body.drop(count)
-            stream.lastOutput = transport.loop.now
-            inspector.flood.dataFramesSent &+= 1
-        }
-        if stream.body.isEmpty {
-            transport.loop.spareBuffers.give(&stream.body)
-            if stream.isEnding {
-                flags |= gh_h2_eof
-                if let trailers = stream.trailers {
-                    flags |= gh_h2_no_end_stream
-                    stream.trailers = nil
-                    submitTrailers(stream.id, trailers)
-                }
+        flags |= gh_h2_no_copy
+        if count == available && stream.isEnding {
+            flags |= gh_h2_eof
+            if let trailers = stream.trailers {
+                flags |= gh_h2_no_end_stream
+                stream.trailers = nil
+                submitTrailers(stream.id, trailers)
             }
         }
-        if stream.isCongested && stream.body.count <= HTTP2Stream.lowWatermark { becameWritable.append(stream) }
+        stream.announced = count
         return count
+    }
+
+    /// Writes one DATA frame. Returns 0, or an error for nghttp2.
+    final func sendContent(_ stream: HTTP2Stream, _ header: BytePointer) -> Int32 {
+        let count = stream.announced
+        guard transport.bufferedBytes < HTTP2Session.outputMax else { return gh_h2_err_would_block }
+        guard count <= max(stream.lentCount, stream.body.count) else { return gh_h2_err_temporal }
+        transport.write(header, 9)
+        if count > 0 {
+            stream.lastOutput = transport.loop.now
+            inspector.flood.dataFramesSent &+= 1
+            if let lent = stream.lent {
+                transport.write(lent, count)
+                stream.lent = lent + count
+                stream.lentCount &-= count
+                return 0
+            }
+            if let p = stream.body.start { transport.write(p, count) }
+            stream.body.drop(count)
+        }
+        if stream.body.isEmpty { transport.loop.spareBuffers.give(&stream.body) }
+        if stream.isCongested && stream.body.count <= HTTP2Stream.lowWatermark { becameWritable.append(stream) }
+        return 0
     }
 
     private final func submitTrailers(_ id: Int32, _ trailers: MessageHead) {

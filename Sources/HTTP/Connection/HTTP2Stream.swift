@@ -9,6 +9,8 @@ final class HTTP2Stream {
     /// Content that may wait per stream before its source is asked to pause, and when it may go on.
     static let highWatermark = 24 << 10
     static let lowWatermark = 8 << 10
+    /// From this size on it pays to flush before the end of the batch and to save a copy.
+    static let lendBytesMin = 8 << 10
 
     unowned(unsafe) let session: HTTP2Session
     var id: Int32 = 0
@@ -47,8 +49,15 @@ final class HTTP2Stream {
     var awaitsBody = true
     var lastOutput = MonotonicTime(nanoseconds: 0)
 
-    var next: HTTP2Stream?
-    unowned(unsafe) var previous: HTTP2Stream?
+    /// Neighbours in the session's list, which counts the references.
+    var next: Unmanaged<HTTP2Stream>?
+    var previous: Unmanaged<HTTP2Stream>?
+
+    /// Content that is being sent from its owner's memory, during one call of `send` only.
+    var lent: BytePointer?
+    var lentCount = 0
+    /// Bytes of the DATA frame that nghttp2 is about to send.
+    var announced = 0
 
     init(session: HTTP2Session) {
         self.session = session
@@ -61,14 +70,36 @@ final class HTTP2Stream {
 
     /// Queues content; nghttp2 fetches it at the end of the batch.
     func send(_ bytes: UnsafeRawBufferPointer, ends: Bool) {
-        if bytes.count > 0, let p = bytes.baseAddress {
-            if body.isEmpty { lastOutput = session.transport.loop.now }
-            if !body.hasBlock { body = session.transport.loop.spareBuffers.take() }
-            body.append(p.assumingMemoryBound(to: UInt8.self), bytes.count)
-            if body.count > HTTP2Stream.highWatermark { isCongested = true }
-        }
         if ends { isEnding = true }
+        if bytes.count > 0, let p = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) {
+            if body.isEmpty {
+                lastOutput = session.transport.loop.now
+                if bytes.count >= HTTP2Stream.lendBytesMin {
+                    lend(p, bytes.count)
+                    return
+                }
+            }
+            keep(p, bytes.count)
+        }
         wake()
+    }
+
+    private func keep(_ p: BytePointer, _ count: Int) {
+        if !body.hasBlock { body = session.transport.loop.spareBuffers.take() }
+        body.append(p, count)
+        if body.count > HTTP2Stream.highWatermark { isCongested = true }
+    }
+
+    /// What windows and socket do not take at once is copied.
+    private func lend(_ p: BytePointer, _ count: Int) {
+        lent = p
+        lentCount = count
+        wake()
+        session.flushLent(self)
+        let rest = lent, left = lentCount
+        lent = nil
+        lentCount = 0
+        if left > 0, let rest { keep(rest, left) }
     }
 
     func wake() {

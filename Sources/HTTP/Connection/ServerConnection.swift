@@ -20,6 +20,9 @@ public struct ServerOptions: Sendable {
     public var streamWindowBytes = 64 << 10
     /// HTTP/2: window of the connection as a whole.
     public var connectionWindowBytes = 1 << 20
+    /// HTTP/2: a PING after each interval; a client that then stays silent for the timeout is given up. Nil: none.
+    public var pingInterval: Duration?
+    public var pingTimeout = Duration.seconds(20)
     /// HTTP/2 without TLS, recognised by its preface, on connections without ALPN.
     public var allowsHTTP2PriorKnowledge = true
     /// Requests served before the connection is asked to go. 0 means no limit.

@@ -25,6 +25,7 @@ final class HTTPPlan: Sendable {
     let suppressesEnvoyHeaders: Bool
 
     let cors: Step<Void>?
+    let grpcWeb: Step<Void>?
     let fault: Step<FaultRule?>?
     let roles: [Step<RoleFilter>]
     let edits: [Step<(request: HeaderEdits, response: HeaderEdits)>]
@@ -68,11 +69,14 @@ final class HTTPPlan: Sendable {
         let filters = try Filters(manager.filters)
         suppressesEnvoyHeaders = filters.suppressesEnvoyHeaders
         cors = filters.cors
+        grpcWeb = filters.grpcWeb
         fault = filters.fault
         roles = filters.roles
         edits = filters.edits
         compressors = filters.compressors
-        hasFilters = filters.cors != nil || filters.fault != nil || !filters.roles.isEmpty || !filters.edits.isEmpty
+        hasFilters =
+            filters.cors != nil || filters.grpcWeb != nil || filters.fault != nil || !filters.roles.isEmpty
+            || !filters.edits.isEmpty
         streamIdleTimeout = Self.on(manager.streamIdleTimeout).map(\.nanosecondsFromNow)
         requestTimeout = Self.on(manager.requestTimeout).map(\.nanosecondsFromNow)
         requestHeadersTimeout = Self.on(manager.requestHeadersTimeout)
@@ -99,6 +103,10 @@ final class HTTPPlan: Sendable {
         if let window = manager.http2.initialConnectionWindowBytes {
             options.connectionWindowBytes = Int(min(window, 64 << 20))
         }
+        if let probe = manager.http2.keepalive, let interval = probe.interval {
+            options.pingInterval = interval
+            options.pingTimeout = probe.timeout
+        }
         switch manager.http1.headerCase {
         case .asReceived: break
         case .preserved: options.headerCase = .preserved
@@ -117,9 +125,10 @@ final class HTTPPlan: Sendable {
         return timeout
     }
 
-    /// The configured filters sorted into our fixed order: cors, rbac, fault, header mutation, router.
+    /// The configured filters sorted into our fixed order: cors, gRPC-Web, rbac, fault, header mutation, router.
     private struct Filters {
         var cors: Step<Void>?
+        var grpcWeb: Step<Void>?
         var fault: Step<FaultRule?>?
         var roles: [Step<RoleFilter>] = []
         var edits: [Step<(request: HeaderEdits, response: HeaderEdits)>] = []
@@ -138,6 +147,7 @@ final class HTTPPlan: Sendable {
             do throws(CompileError) {
                 switch filter.kind {
                 case .cors: cors = Step(name: name, isOff: isOff, settings: ())
+                case .grpcWeb: grpcWeb = Step(name: name, isOff: isOff, settings: ())
                 case .fault(let fault):
                     let isEmpty = fault.delay == nil && fault.abort == nil
                     self.fault = Step(

@@ -8,8 +8,16 @@ internal import Upstream
 // The downstream's side: its body, its end, its patience.
 extension Exchange {
     func downstreamSends(_ bytes: UnsafeRawBufferPointer) {
-        bytesReceived &+= UInt64(bytes.count)
         lastActivity = worker.loop.now.nanoseconds
+        if let web {
+            if !web.received(bytes, { requestBrings($0) }) { refuseGRPCWeb() }
+        } else {
+            requestBrings(bytes)
+        }
+    }
+
+    private func requestBrings(_ bytes: UnsafeRawBufferPointer) {
+        bytesReceived &+= UInt64(bytes.count)
         if let tunnel {
             tunnel.send(bytes)
             return
@@ -57,6 +65,10 @@ extension Exchange {
     }
 
     func downstreamEnds() {
+        if let web, !web.mayRequestEnd {
+            refuseGRPCWeb()
+            return
+        }
         let wasComplete = isRequestComplete
         isRequestComplete = true
         lastActivity = worker.loop.now.nanoseconds

@@ -48,7 +48,10 @@ extension Exchange {
         head.removeHopByHopFields(keepingUpgrade: code == 101)
         decorate(head, request: stream.head, http, downstream, time)
         if isGRPC, let value = head.value(.grpcStatus) { grpcStatus = Self.decimal(value) }
-        if !http.compressors.isEmpty { startCompression(head, request: stream.head, http, endStream: endStream) }
+        web?.answer(head)
+        if !http.compressors.isEmpty, web == nil {
+            startCompression(head, request: stream.head, http, endStream: endStream)
+        }
         isResponseStarted = true
         // Source: Envoy: an answer that begins before the request has ended makes the two a conversation.
         requestDeadline = .max
@@ -116,13 +119,19 @@ extension Exchange {
     func upstreamSends(_ bytes: UnsafeRawBufferPointer) {
         guard let stream else { return }
         lastActivity = worker.loop.now.nanoseconds
-        if let gzip {
+        if let web {
+            web.sends(bytes) { send($0, on: stream) }
+        } else if let gzip {
             guard compress(bytes, isLast: false, with: gzip, to: stream) else { return }
         } else {
-            bytesSent &+= UInt64(bytes.count)
-            stream.sendData(bytes, endStream: false)
+            send(bytes, on: stream)
         }
         if !stream.isWritable { pauseUpstream() }
+    }
+
+    private func send(_ bytes: UnsafeRawBufferPointer, on stream: ServerStream) {
+        bytesSent &+= UInt64(bytes.count)
+        stream.sendData(bytes, endStream: false)
     }
 
     private func pauseUpstream() {
@@ -134,12 +143,19 @@ extension Exchange {
     func upstreamTrails(_ trailers: MessageHead) {
         guard let stream, finishCompression(stream) else { return }
         if isGRPC, let value = trailers.value(.grpcStatus) { grpcStatus = Self.decimal(value) }
+        if let web, web.trails(trailers, { send($0, on: stream) }) {
+            stream.end()
+            return
+        }
         stream.sendTrailers(trailers)
     }
 
     func upstreamEnds() {
         guard let stream, finishCompression(stream) else { return }
-        if !stream.isResponseComplete { stream.end() }
+        if !stream.isResponseComplete {
+            web?.ends { send($0, on: stream) }
+            stream.end()
+        }
         responseIsComplete()
     }
 

@@ -16,7 +16,7 @@ extension Exchange {
         _ facts: ConnectionFacts
     ) -> Bool {
         remote = facts.directRemote
-        isGRPC = head.isGRPC
+        isGRPC = head.isGRPC || (http.grpcWeb != nil && noteGRPCWeb(head, http))
         // A gRPC request may last for as long as both ends like.
         if isGRPC { requestDeadline = .max }
         if head.minorVersion == 0, stream?.connection.version == .http1, !http.manager.http1.acceptsHTTP10 {
@@ -131,7 +131,7 @@ extension Exchange {
 
     // MARK: filters
 
-    /// The fixed order: CORS, RBAC, fault, header mutation. False when the exchange was answered or has to wait.
+    /// The fixed order: CORS, gRPC-Web, RBAC, fault, header changes. False when the exchange was answered or waits.
     @inline(never) private func filter(
         _ entry: RouteEntry,
         _ head: MessageHead,
@@ -144,6 +144,7 @@ extension Exchange {
         {
             return false
         }
+        if let step = http.grpcWeb, web != nil { bridgeGRPCWeb(head, changes.change(for: step.name)) }
         for step in http.roles {
             guard let filter = Self.roles(step, changes), let rule = filter.enforced else { continue }
             if !isAllowed(head, by: rule, downstream) {

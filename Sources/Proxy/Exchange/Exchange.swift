@@ -52,6 +52,8 @@ final class Exchange: ServerStreamConsumer {
     var host: UpstreamHost?
     var upstream: ClientStream?
     var tunnel: ConnectTunnel?
+    /// The client speaks gRPC-Web.
+    var web: GRPCWebBridge?
 
     // What is known about the request.
     var remote = SocketAddress(IPAddress(ipv4: 0), port: 0)
@@ -293,6 +295,7 @@ final class Exchange: ServerStreamConsumer {
         host = nil
         upstreamLocal = nil
         isGRPC = false
+        web = nil
         wantsUpgrade = false
         isResponseStarted = false
         isReadingPaused = false

@@ -52,6 +52,7 @@ extension Exchange {
             grpcStatus = code
             beginAnswer(head, status: 200)
             head.set(.contentType, "application/grpc")
+            web?.answer(head)
             withDecimal(UInt64(code)) { _ = head.set(.grpcStatus, $0) }
             if text.count > 0 { head.set(.grpcMessage, text) }
             if isOverloaded { head.set(Self.overloadedName, UnsafeRawBufferPointer("true")) }

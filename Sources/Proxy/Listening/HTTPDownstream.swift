@@ -146,7 +146,8 @@ final class HTTPDownstream: ServerConnectionDelegate, Downstream {
     }
 
     func otherServer(for authority: UnsafeRawBufferPointer) -> OtherServer {
-        guard chain.usesTLS else { return .none }
+        // A host of this server without a route for the path is nobody else's.
+        guard chain.usesTLS, !http.routes.covers(authority) else { return .none }
         let plan = listener.plan
         for other in plan.chains where other !== chain {
             guard let theirs = other.http, other.usesTLS, theirs.routes.covers(authority) else { continue }

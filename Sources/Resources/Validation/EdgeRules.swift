@@ -110,6 +110,8 @@ extension EdgeHTTP2 {
         // Envoy's bounds: RFC 9113 §6.9.2 gives 65535 as the window at the start.
         findings.checkRange("initialStreamWindowSize", initialStreamWindowSize, 65_535...16_777_216)
         findings.checkRange("initialConnectionWindowSize", initialConnectionWindowSize, 65_535...67_108_864)
+        findings.checkDuration("keepaliveInterval", keepaliveInterval, allowsZero: true)
+        findings.checkDuration("keepaliveTimeout", keepaliveTimeout)
     }
 }
 

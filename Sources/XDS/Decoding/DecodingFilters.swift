@@ -13,6 +13,7 @@ private typealias HeaderMutationMessage = Envoy_Extensions_Filters_Http_HeaderMu
 private typealias DynamicForward = Envoy_Extensions_Filters_Http_DynamicForwardProxy_V3_FilterConfig
 private typealias CompressorMessage = Envoy_Extensions_Filters_Http_Compressor_V3_Compressor
 private typealias CompressorPerRoute = Envoy_Extensions_Filters_Http_Compressor_V3_CompressorPerRoute
+private typealias GRPCWebMessage = Envoy_Extensions_Filters_Http_GrpcWeb_V3_GrpcWeb
 private typealias FilterConfig = Envoy_Config_Route_V3_FilterConfig
 
 extension HTTPFilter {
@@ -49,6 +50,10 @@ extension HTTPFilter.Kind {
         if any.holds(CORSFilter.self) {
             _ = try path.unpack(any, as: CORSFilter.self)
             return .cors
+        }
+        if any.holds(GRPCWebMessage.self) {
+            _ = try path.unpack(any, as: GRPCWebMessage.self)
+            return .grpcWeb
         }
         if any.holds(FaultMessage.self) {
             return .fault(try Fault(path.unpack(any, as: FaultMessage.self), at: path))

@@ -359,6 +359,8 @@ public struct HTTPFilter: Hashable, Sendable {
         /// Resolves the host of requests for `dynamicForward` clusters. Nothing to do here: such clusters resolve.
         case dynamicForwardProxy
         case compressor(Compressor)
+        /// Translates gRPC-Web requests, binary and text, into gRPC.
+        case grpcWeb
         case router(Router)
     }
 

@@ -36,6 +36,7 @@ public struct EdgeSettings: FieldObject, EdgeSection {
     public var http1: EdgeHTTP1?
     public var http2: EdgeHTTP2?
     public var clientAddress: EdgeClientAddress?
+    public var grpc: EdgeGRPC?
     public var tcpKeepalive: ConnectionPoolSettings.TCPSettings.TcpKeepalive?
     public init() {}
     public static let fields: [Field<EdgeSettings>] = [
@@ -44,6 +45,7 @@ public struct EdgeSettings: FieldObject, EdgeSection {
         Field("http1", \.http1, "HTTP/1 towards clients"),
         Field("http2", \.http2, "HTTP/2 towards clients"),
         Field("clientAddress", \.clientAddress, "who the client is, behind other proxies"),
+        Field("grpc", \.grpc, "gRPC towards clients"),
         Field("tcpKeepalive", \.tcpKeepalive, "probes on client connections; default after 45s, 3 times, every 10s"),
     ]
 
@@ -53,6 +55,7 @@ public struct EdgeSettings: FieldObject, EdgeSection {
         http1 = filled(http1, from: base.http1)
         http2 = filled(http2, from: base.http2)
         clientAddress = filled(clientAddress, from: base.clientAddress)
+        grpc = filled(grpc, from: base.grpc)
         tcpKeepalive = tcpKeepalive ?? base.tcpKeepalive
     }
 }
