@@ -110,7 +110,7 @@ extension AdminRouter {
     private func empty(_ key: ResourceKey, _ context: WriteContext) {
         let (store, admission) = (configuration.store, configuration.admission)
         Task {
-            try await Task.sleep(for: .seconds(1))
+            try await Task.sleep(for: .seconds(3))
             _ = try await store.commit(context) { current in
                 guard let namespace = current[key], namespace.metadata.finalizers.isEmpty else {
                     return try admission.admit(Change([]), against: current)

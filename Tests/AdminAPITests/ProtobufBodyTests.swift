@@ -96,7 +96,7 @@ import Testing
         #expect(going.json.at("status", "phase") == "Terminating")
         #expect(await fixture.send("POST", inside, configMap("b")).status == 403)
         #expect(await fixture.send("DELETE", "\(inside)/a").status == 200)
-        for _ in 0..<100 where await fixture.send("GET", "/api/v1/namespaces/shop").status == 200 {
+        for _ in 0..<400 where await fixture.send("GET", "/api/v1/namespaces/shop").status == 200 {
             try await Task.sleep(for: .milliseconds(50))
         }
         #expect(await fixture.send("GET", "/api/v1/namespaces/shop").status == 404)
