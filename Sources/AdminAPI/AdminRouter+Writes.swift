@@ -81,8 +81,9 @@ extension AdminRouter {
         let context = call.writeContext(verb: "delete", isDryRun: options.isDryRun)
         let outcome = try await configuration.store.commit(context) { current in
             try guardian.check(key, current)
+            let isInUse = kind == .namespace && !current.filter { $0.metadata.namespace == key.name }.isEmpty
             let action: Change.Action =
-                kind == .namespace ? .terminate(key, options.preconditions) : .delete(key, options.preconditions)
+                isInUse ? .terminate(key, options.preconditions) : .delete(key, options.preconditions)
             let change = Change([action], ifRevision: guardian.revision)
             return try admission.admit(change, against: current)
         }
@@ -112,7 +113,10 @@ extension AdminRouter {
         Task {
             try await Task.sleep(for: .seconds(3))
             _ = try await store.commit(context) { current in
-                guard let namespace = current[key], namespace.metadata.finalizers.isEmpty else {
+                // One that was made anew under the name is another.
+                guard let namespace = current[key], namespace.metadata.deletionTimestamp != nil,
+                    namespace.metadata.finalizers.isEmpty
+                else {
                     return try admission.admit(Change([]), against: current)
                 }
                 return try admission.admit(Change([.delete(key)]), against: current)

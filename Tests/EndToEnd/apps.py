@@ -5,6 +5,8 @@ import socket
 import threading
 import time
 
+from harness import eventually
+
 
 class App(http.server.ThreadingHTTPServer):
     """Answers JSON with its name, version and what it was asked; `/status/N` N, `/slow` late, `/health` as set."""
@@ -124,3 +126,6 @@ def remove_namespace(q, namespace):
         for item in q.api("GET", base)["items"]:
             q.api("DELETE", f"{base}/{item['metadata']['name']}")
     q.api("DELETE", f"/api/v1/namespaces/{namespace}")
+    # One that still has objects inside goes a moment later, and nothing new gets in before.
+    eventually(lambda: namespace not in [n["metadata"]["name"] for n in q.api("GET", "/api/v1/namespaces")["items"]],
+               15, what=f"the namespace {namespace} is gone")

@@ -86,7 +86,7 @@ ROWS = [
     ("create rolebinding rb1 --role=r1 --user=bot", 0), ("auth can-i create vs", 0), ("auth can-i --list", 0),
     ("wait --for=delete vs/nope --timeout=2s", None), ("wait --for=condition=Ready vs/reviews --timeout=1s", 1),
     ("get events", 0), ("get --raw /version", 0), ("get all", 0), ("delete vs reviews --dry-run=server", 0),
-    ("delete vs reviews --wait=false", 0), ("delete vs --all -A", 0), ("delete -f multi.yaml", 0),
+    ("delete vs reviews --wait=false", 0), ("delete vs --all -A", 0), ("delete -f multi-less.yaml", 0),
     ("delete ns newns", 0), ("scale svc/a --replicas=2", 1), ("get crd", 0),
 ]
 # What only newer clients have.
