@@ -59,33 +59,14 @@ extension AdminRouter {
     /// `GET /apis/gatehouse.io/v1/proxies`: who is connected, and with which configuration.
     func listProxies(_ call: Call) async throws(StatusError) -> AdminResponse {
         let proxies = await configuration.proxies().sorted { $0.name < $1.name }
-        let metadata: JSONObject = ["resourceVersion": .string(String(configuration.store.current.resourceVersion))]
-        let items = proxies.map(\.json)
-        switch try call.representation() {
-        case .table(let version):
-            return .json([
-                "kind": "Table", "apiVersion": .string("meta.k8s.io/\(version)"), "metadata": .object(metadata),
-                "columnDefinitions": ProxyReport.columns,
-                "rows": .array(
-                    zip(proxies, items).map { proxy, item in
-                        [
-                            "cells": proxy.cells(now: configuration.now()),
-                            "object": Self.partial(item, metaVersion: version),
-                        ]
-                    }
-                ),
-            ])
-        case .yaml:
-            return .yaml(Self.proxyList(items, metadata))
-        case .json, .metadataOnly:
-            return .json(Self.proxyList(items, metadata), isPretty: call.isPretty)
-        }
-    }
-
-    private static func proxyList(_ items: [JSONValue], _ metadata: JSONObject) -> JSONValue {
-        [
-            "kind": "ProxyList", "apiVersion": "gatehouse.io/v1", "metadata": .object(metadata), "items": .array(items),
-        ]
+        let list = ComputedList(
+            kind: "Proxy",
+            apiVersion: "gatehouse.io/v1",
+            columns: ProxyReport.columns,
+            items: proxies.map { ($0.json, $0.cells(now: configuration.now())) },
+            metadata: ["resourceVersion": .string(String(configuration.store.current.resourceVersion))]
+        )
+        return try list.response(call)
     }
 }
 
@@ -103,16 +84,10 @@ extension ProxyReport {
         ]
     }
 
-    fileprivate static let columns: JSONValue = .array(
-        [("Name", 0), ("Role", 0), ("Rev", 0), ("Synced", 0), ("Connected", 0), ("Address", 1), ("Rejection", 1)].map {
-            name,
-            priority in
-            [
-                "name": .string(name), "type": "string", "format": name == "Name" ? "name" : "", "description": "",
-                "priority": .int(Int64(priority)),
-            ]
-        }
-    )
+    fileprivate static let columns: [ComputedList.Column] = [
+        .init(name: "Name"), .init(name: "Role"), .init(name: "Rev"), .init(name: "Synced"), .init(name: "Connected"),
+        .init(name: "Address", isWide: true), .init(name: "Rejection", isWide: true),
+    ]
 
     fileprivate func cells(now: Int64) -> JSONValue {
         [

@@ -6,31 +6,14 @@ extension AdminRouter {
     /// `GET …/revisions`, newest first.
     func listRevisions(_ call: Call) async throws -> AdminResponse {
         let records = try await configuration.store.revisions()
-        let metadata: JSONObject = ["resourceVersion": .string(String(configuration.store.current.resourceVersion))]
-        switch try call.representation() {
-        case .table(let version):
-            return .json([
-                "kind": "Table", "apiVersion": .string("meta.k8s.io/\(version)"), "metadata": .object(metadata),
-                "columnDefinitions": RevisionRecord.columns,
-                "rows": .array(
-                    records.map { record in
-                        [
-                            "cells": record.cells(now: configuration.now()),
-                            "object": Self.partial(record.json, metaVersion: version),
-                        ]
-                    }
-                ),
-            ])
-        case .yaml: return .yaml(Self.revisionList(records, metadata))
-        case .json, .metadataOnly: return .json(Self.revisionList(records, metadata), isPretty: call.isPretty)
-        }
-    }
-
-    private static func revisionList(_ records: [RevisionRecord], _ metadata: JSONObject) -> JSONValue {
-        [
-            "kind": "RevisionList", "apiVersion": "gatehouse.io/v1", "metadata": .object(metadata),
-            "items": .array(records.map(\.json)),
-        ]
+        let list = ComputedList(
+            kind: "Revision",
+            apiVersion: "gatehouse.io/v1",
+            columns: RevisionRecord.columns,
+            items: records.map { ($0.json, $0.cells(now: configuration.now())) },
+            metadata: ["resourceVersion": .string(String(configuration.store.current.resourceVersion))]
+        )
+        return try list.response(call)
     }
 
     /// `GET …/revisions/{n}`: the request with what it did to each object.
@@ -159,14 +142,10 @@ extension RevisionRecord {
         ]
     }
 
-    fileprivate static let columns: JSONValue = .array(
-        ["Rev", "When", "Who", "Changes", "Message", "Via"].map { name in
-            [
-                "name": .string(name), "type": "string", "format": name == "Rev" ? "name" : "", "description": "",
-                "priority": name == "Via" ? 1 : 0,
-            ]
-        }
-    )
+    fileprivate static let columns: [ComputedList.Column] = [
+        .init(name: "Rev"), .init(name: "When"), .init(name: "Who"), .init(name: "Changes"), .init(name: "Message"),
+        .init(name: "Via", isWide: true),
+    ]
 
     fileprivate func cells(now: Int64) -> JSONValue {
         [

@@ -16,8 +16,7 @@ struct ConfigurationDiff {
     let items: [Item]
 
     init(from old: ResourceSet, to new: ResourceSet) {
-        var keys = Set(old.filter { _ in true }.map(\.key))
-        keys.formUnion(new.filter { _ in true }.map(\.key))
+        let keys = Set(old.everything.map(\.key)).union(new.everything.map(\.key))
         items = keys.sorted().compactMap { key in
             let before = old[key].map(Self.view)
             let after = new[key].map(Self.view)

@@ -81,12 +81,7 @@ extension AdminRouter {
             (selector?.matches({ _ in nil }) ?? true)
                 && (wanted == nil || item.at("metadata", "name")?.stringValue == wanted)
         }
-        let metadata: JSONObject = ["resourceVersion": "1"]
-        switch try call.representation() {
-        case .table(let version): return .json(Self.definitionTable(items, version, metadata))
-        case .yaml: return .yaml(Self.definitionList(items, metadata))
-        case .json, .metadataOnly: return .json(Self.definitionList(items, metadata), isPretty: call.isPretty)
-        }
+        return try Self.list(items).response(call)
     }
 
     func definition(_ call: Call) throws(StatusError) -> AdminResponse {
@@ -96,38 +91,21 @@ extension AdminRouter {
             )
         }
         switch try call.representation() {
-        case .table(let version): return .json(Self.definitionTable([item], version, ["resourceVersion": "1"]))
+        case .table(let version): return .json(Self.list([item]).table(version))
         case .yaml: return .yaml(item)
         case .json, .metadataOnly: return .json(item, isPretty: call.isPretty)
         }
     }
 
-    private static func definitionList(_ items: [JSONValue], _ metadata: JSONObject) -> JSONValue {
-        [
-            "kind": "CustomResourceDefinitionList", "apiVersion": .string("\(ResourceDefinitions.group)/v1"),
-            "metadata": .object(metadata), "items": .array(items),
-        ]
-    }
-
-    private static func definitionTable(_ items: [JSONValue], _ version: String, _ metadata: JSONObject) -> JSONValue {
-        let columns: [JSONValue] = [("Name", "name"), ("Created At", "date")].map { name, format in
-            [
-                "name": .string(name), "type": "string", "format": .string(format), "description": "",
-                "priority": 0,
-            ]
-        }
-        return [
-            "kind": "Table", "apiVersion": .string("meta.k8s.io/\(version)"), "metadata": .object(metadata),
-            "columnDefinitions": .array(columns),
-            "rows": .array(
-                items.map { item in
-                    [
-                        "cells": [
-                            item.at("metadata", "name") ?? "", item.at("metadata", "creationTimestamp") ?? "",
-                        ], "object": partial(item, metaVersion: version),
-                    ]
-                }
-            ),
-        ]
+    private static func list(_ items: [JSONValue]) -> ComputedList {
+        ComputedList(
+            kind: "CustomResourceDefinition",
+            apiVersion: "\(ResourceDefinitions.group)/v1",
+            columns: [.init(name: "Name"), .init(name: "Created At", format: "date")],
+            items: items.map { item in
+                (item, [item.at("metadata", "name") ?? "", item.at("metadata", "creationTimestamp") ?? ""])
+            },
+            metadata: ["resourceVersion": "1"]
+        )
     }
 }

@@ -136,16 +136,16 @@ struct WriteBatch {
             let row = coder.row(event.resource, resourceVersion: event.resourceVersion)
             if event.kind == .deleted { try row.delete(db) } else { try row.put(db) }
             // A deletion's "before" is the object itself.
-            let previous = event.kind == .deleted ? nil : event.previous
+            let before = event.previous.map { coder.bytes($0, resourceVersion: event.resourceVersion) }
             try EventRow(
                 type: event.kind.rawValue,
                 revision: event.revision,
                 at: now,
                 isStatusOnly: event.isStatusOnly,
                 object: row,
-                previous: previous.map { coder.bytes($0, resourceVersion: event.resourceVersion) }
+                previous: event.kind == .deleted ? nil : before
             ).insert(db)
-            if !event.isStatusOnly { try history(of: event, row).insert(db) }
+            if !event.isStatusOnly { try history(of: event, row, before).insert(db) }
         }
         guard admitted.makesRevision else { return }
         let revision = admitted.resulting.revision
@@ -153,9 +153,8 @@ struct WriteBatch {
         try AuditTrail.append(context, code: 200, revision: revision, at: now, after: &hash, db)
     }
 
-    private func history(of event: ObjectEvent, _ row: ObjectRow) -> HistoryRow {
-        let before = event.kind == .added ? nil : event.previous
-        return HistoryRow(
+    private func history(of event: ObjectEvent, _ row: ObjectRow, _ before: [UInt8]?) -> HistoryRow {
+        HistoryRow(
             revision: event.revision,
             resourceVersion: event.resourceVersion,
             kind: row.kind,
@@ -163,7 +162,7 @@ struct WriteBatch {
             name: row.name,
             isSealed: row.isSealed,
             creationSequence: row.creationSequence,
-            before: before.map { coder.bytes($0, resourceVersion: event.resourceVersion) },
+            before: event.kind == .added ? nil : before,
             after: event.kind == .deleted ? nil : row.body
         )
     }
