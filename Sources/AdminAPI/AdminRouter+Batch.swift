@@ -85,13 +85,7 @@ struct Batch: Sendable {
             throw .badRequest("invalid mode: use apply, create, replace or delete")
         }
         self.mode = mode
-        do throws(LabelSelector.SyntaxError) {
-            prune = try call.query["prune"].map { text throws(LabelSelector.SyntaxError) in
-                try LabelSelector(parsing: text)
-            }
-        } catch {
-            throw .badRequest(error.message)
-        }
+        prune = try call.query["prune"].map { text throws(StatusError) in try LabelSelector(query: text) }
         if let prune, prune.isEverything { throw .badRequest("prune needs a label selector that selects something") }
         if let text = call.query["ifRevision"] ?? call.request.header("if-match-revision") {
             guard let number = UInt64(text) else { throw .badRequest("ifRevision must be a number") }

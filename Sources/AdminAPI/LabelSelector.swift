@@ -157,3 +157,15 @@ struct FieldSelector: Sendable, Equatable {
         requirements.first { $0.field == "metadata.name" && $0.isEqual }?.value
     }
 }
+
+extension LabelSelector {
+    /// The selector that a query parameter holds.
+    /// - Throws: 400 in the words of the syntax error.
+    init(query text: String) throws(StatusError) {
+        do throws(SyntaxError) {
+            self = try LabelSelector(parsing: text)
+        } catch {
+            throw .badRequest(error.message)
+        }
+    }
+}

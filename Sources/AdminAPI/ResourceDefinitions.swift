@@ -67,13 +67,8 @@ enum ResourceDefinitions {
 
 extension AdminRouter {
     func definitions(_ call: Call) throws(StatusError) -> AdminResponse {
-        let selector: LabelSelector?
-        do throws(LabelSelector.SyntaxError) {
-            selector = try call.query["labelSelector"].map { text throws(LabelSelector.SyntaxError) in
-                try LabelSelector(parsing: text)
-            }
-        } catch {
-            throw .badRequest(error.message)
+        let selector = try call.query["labelSelector"].map { text throws(StatusError) in
+            try LabelSelector(query: text)
         }
         let wanted = call.query["fieldSelector"].flatMap { $0.split(separator: "=").last.map(String.init) }
         // Definitions have no labels.

@@ -71,8 +71,12 @@ enum Names {
 
     /// RFC 9110 token.
     static func isToken(_ text: some StringProtocol) -> Bool {
-        !text.isEmpty
-            && text.utf8.allSatisfy { isAlphanumeric($0) || "!#$%&'*+-.^_`|~".utf8.contains($0) }
+        !text.isEmpty && text.utf8.allSatisfy(isTokenByte)
+    }
+
+    /// A byte of a token (RFC 9110 §5.6.2).
+    static func isTokenByte(_ byte: UInt8) -> Bool {
+        isAlphanumeric(byte) || "!#$%&'*+-.^_`|~".utf8.contains(byte)
     }
 
     /// `[prefix/]name`: prefix a DNS subdomain, name up to 63 of letters, digits, `-`, `_`, `.`.

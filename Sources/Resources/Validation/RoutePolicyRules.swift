@@ -18,8 +18,12 @@ extension RoutePolicySpec {
             }
         }
         findings.inside("compression", compression) { $0.check(&$1) }
+        // It may stand before a protocol's version (RFC 9110 §7.8).
+        let slash = UInt8(ascii: "/")
         findings.each("upgrades", upgrades) { token, findings in
-            if token.isEmpty || token.utf8.count > 64 || !token.utf8.allSatisfy(Self.isTokenByte) {
+            if token.isEmpty || token.utf8.count > 64
+                || !token.utf8.allSatisfy({ $0 == slash || Names.isTokenByte($0) })
+            {
                 findings.error("route.upgrade", "is not the name of a protocol")
             } else if token.uppercased() == "CONNECT" {
                 findings.error("route.upgrade", "is a method: write a rule that matches method CONNECT")
@@ -30,14 +34,6 @@ extension RoutePolicySpec {
         }
     }
 
-    /// RFC 9110 §5.6.2, and the slash before a protocol's version (§7.8).
-    private static func isTokenByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 48...57, 65...90, 97...122, 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x2F, 0x5E, 0x5F, 0x60, 0x7C, 0x7E:
-            true
-        default: false
-        }
-    }
 }
 
 extension RoutePolicySpec.Compression {
