@@ -218,6 +218,9 @@ def proxy_protocol_out(q):
 
     def record(connection):
         data = connection.recv(65536)
+        # The header is sent as soon as the connection stands; what the client says may come in a segment of its own.
+        while b"hello" not in data and b"HTTP/1.1" not in data and (more := connection.recv(65536)):
+            data += more
         seen.append(data)
         if b"HTTP/1.1" in data:
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
