@@ -216,10 +216,16 @@ def proxy_protocol_out(q):
     signature = b"\r\n\r\n\0\r\nQUIT\n"
     seen = []
 
+    def behind(data):
+        """What follows the header; everything when there is none."""
+        if data.startswith(signature):
+            return data[16 + int.from_bytes(data[14:16], "big"):]
+        return data.partition(b"\r\n")[2] if data.startswith(b"PROXY ") else data
+
     def record(connection):
         data = connection.recv(65536)
         # The header is sent as soon as the connection stands; what the client says may come in a segment of its own.
-        while b"hello" not in data and b"HTTP/1.1" not in data and (more := connection.recv(65536)):
+        while not behind(data) and (more := connection.recv(65536)):
             data += more
         seen.append(data)
         if b"HTTP/1.1" in data:
